@@ -1,7 +1,21 @@
 """Self-supervised objectives: pure functions of their inputs and a generator, nothing in place."""
 
+from chapter10.objectives.denoising import (
+    Denoising,
+    FragmentMasking,
+    SpanCorruption,
+    corrupt_delete,
+    corrupt_infill,
+    corrupt_mask,
+    corrupt_mass,
+    corrupt_permute,
+    corrupt_rotate,
+    corrupt_spans,
+    restore_mass,
+    restore_spans,
+)
+from chapter10.objectives.loss import IGNORE_INDEX, cross_entropy_sum
 from chapter10.objectives.masking import (
-    IGNORE_INDEX,
     MaskedTokens,
     Masking,
     mask_candidates,
@@ -10,14 +24,41 @@ from chapter10.objectives.masking import (
     ordinary_ids,
     restore_masked,
 )
+from chapter10.objectives.next_token import NextTokens, next_tokens, restore_next_tokens
+from chapter10.objectives.sentences import (
+    SentencePair,
+    next_sentence_pairs,
+    restore_order,
+    sentence_order_pairs,
+)
 
 __all__ = [
     "IGNORE_INDEX",
+    "Denoising",
+    "FragmentMasking",
     "MaskedTokens",
     "Masking",
+    "NextTokens",
+    "SentencePair",
+    "SpanCorruption",
+    "corrupt_delete",
+    "corrupt_infill",
+    "corrupt_mask",
+    "corrupt_mass",
+    "corrupt_permute",
+    "corrupt_rotate",
+    "corrupt_spans",
+    "cross_entropy_sum",
     "mask_candidates",
     "mask_tokens",
+    "next_sentence_pairs",
+    "next_tokens",
     "num_to_choose",
     "ordinary_ids",
     "restore_masked",
+    "restore_mass",
+    "restore_next_tokens",
+    "restore_order",
+    "restore_spans",
+    "sentence_order_pairs",
 ]

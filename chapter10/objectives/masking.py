@@ -13,8 +13,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-IGNORE_INDEX = -100
-"""Label of a position without a loss, as in ``torch.nn.functional.cross_entropy``."""
+from chapter10.objectives.loss import IGNORE_INDEX
 
 Unit = Literal["token", "word", "span"]
 
@@ -253,8 +252,8 @@ def _check(
         )
     if replacement_ids.dim() != 1 or len(replacement_ids) == 0:
         raise ValueError(
-            f"replacement_ids has shape {tuple(replacement_ids.shape)}; it must be (n,) with n >= 1 "
-            "(see ordinary_ids)."
+            f"replacement_ids has shape {tuple(replacement_ids.shape)}; it must be (n,) with "
+            "n >= 1 (see ordinary_ids)."
         )
     if (replacement_ids == mask_token_id).any():
         raise ValueError(

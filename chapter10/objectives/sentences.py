@@ -1,0 +1,91 @@
+"""Pairs of sentences with a label: next sentence prediction (BERT), sentence order (ALBERT)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+
+Documents = Sequence[Sequence[str]]
+"""A document is its sentences in order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentencePair:
+    """Two sentences and whether the second is what followed the first.
+
+    label: 0 = it followed (IsNext, right order), 1 = it did not (random, swapped), the convention
+        of the reference library's next_sentence_label and sentence_order_label.
+    """
+
+    first: str
+    second: str
+    label: int
+
+
+def next_sentence_pairs(documents: Documents, generator: torch.Generator) -> list[SentencePair]:
+    """One pair for every two neighbouring sentences: half keep the next one, half a random one.
+
+    Each pair draws for itself, with probability 1/2 (BERT, section 3.1). The random sentence comes
+    from another document: first the document, each non-empty one alike, then one of its sentences
+    alike, as in BERT's create_pretraining_data.py. It may by chance read like the true one, where
+    documents share sentences.
+
+    Raises ValueError with fewer than two documents that have a sentence.
+    """
+    _check_documents(documents)
+    filled = [number for number, document in enumerate(documents) if len(document) > 0]
+    if len(filled) < 2:
+        raise ValueError(
+            f"next_sentence_pairs got {len(filled)} document(s) with sentences; a random sentence "
+            "comes from another document, so give it at least two."
+        )
+    place = {number: at for at, number in enumerate(filled)}
+    pairs = []
+    for number, document in enumerate(documents):
+        for first, following in pairwise(document):
+            label = _draw(2, generator)
+            if label == 1:
+                # Skip over this document: every other one keeps the same chance.
+                other = _draw(len(filled) - 1, generator)
+                other += other >= place[number]
+                sentences = documents[filled[other]]
+                following = sentences[_draw(len(sentences), generator)]
+            pairs.append(SentencePair(first=first, second=following, label=label))
+    return pairs
+
+
+def sentence_order_pairs(documents: Documents, generator: torch.Generator) -> list[SentencePair]:
+    """One pair for every two neighbouring sentences, half of them swapped (ALBERT, section 3.1).
+
+    Each pair draws for itself, with probability 1/2. Both sentences are of one document, so the
+    topic gives nothing away: that is what makes it harder than next sentence prediction.
+    """
+    _check_documents(documents)
+    pairs = []
+    for document in documents:
+        for first, second in pairwise(document):
+            label = _draw(2, generator)
+            if label == 1:
+                first, second = second, first
+            pairs.append(SentencePair(first=first, second=second, label=label))
+    return pairs
+
+
+def restore_order(pair: SentencePair) -> tuple[str, str]:
+    """The two sentences of a sentence order pair as they stood in the text."""
+    return (pair.second, pair.first) if pair.label == 1 else (pair.first, pair.second)
+
+
+def _draw(choices: int, generator: torch.Generator) -> int:
+    return int(torch.randint(choices, (), generator=generator))
+
+
+def _check_documents(documents: Documents) -> None:
+    for document in documents:
+        if isinstance(document, str):
+            raise ValueError(
+                f"a document is the text {document[:20]!r}; it must be a list of its sentences."
+            )
