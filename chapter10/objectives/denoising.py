@@ -61,8 +61,9 @@ def corrupt_spans(
     order given. Both sides end with eos_id. A text of fewer than two tokens stays whole.
 
     anywhere: T5 begins with a kept span and ends with noise, so up to 30 tokens (at the defaults)
-        its single span is always the last one and nothing is random. That never matters in T5's 512 tokens; for
-        single sentences ``anywhere=True`` lets a text begin with noise and end with kept tokens.
+        its single span is always the last one and nothing is random. That never matters in T5's
+        512 tokens; for single sentences ``anywhere=True`` lets a text begin with noise and end
+        with kept tokens.
 
     Raises ValueError for a density outside (0, 1), a mean below 1, a sentinel among the ids, or
     fewer sentinels than spans.
