@@ -1,4 +1,4 @@
-"""What all tests share: one thread, repeatable examples, real data and a browser where there are."""
+"""What all tests share: one thread, repeatable examples, real data, a browser."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _missing_browser() -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip browser tests where there is nothing to drive; CHAPTER10_BROWSER=require lets them fail."""
+    """Skip browser tests without a browser; under CHAPTER10_BROWSER=require they fail instead."""
     browser_tests = [item for item in items if item.get_closest_marker("browser")]
     if not browser_tests or os.environ.get("CHAPTER10_BROWSER") == "require":
         return
