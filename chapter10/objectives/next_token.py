@@ -47,6 +47,7 @@ def restore_next_tokens(shifted: NextTokens, pad_token_id: int) -> Tensor:
     """The (batch, length) ids back: the first token read, then what was asked for.
 
     Padding has no label; inside a row it is read from the inputs, at its end it is pad_token_id.
+    Only a lone token behind padding on the left is lost: it is neither read nor asked for.
     """
     followers = torch.full_like(shifted.labels, pad_token_id)  # (B, T - 1)
     followers[:, :-1] = shifted.input_ids[:, 1:]
