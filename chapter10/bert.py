@@ -63,9 +63,11 @@ class BertConfig(PretrainedConfig):
 
     @property
     def model_type(self) -> str:
+        """The reference library's name of the family."""
         return "bert" if self.embedding_size is None else "albert"
 
     def to_reference(self) -> dict[str, Any]:
+        """The content of ``config.json``, which names labels rather than counting them."""
         content = super().to_reference()
         num_labels = content.pop("num_labels")
         content["id2label"] = {str(i): f"LABEL_{i}" for i in range(num_labels)}
@@ -76,6 +78,7 @@ class BertConfig(PretrainedConfig):
 
     @classmethod
     def from_reference(cls, content: Mapping[str, Any], keys: frozenset[str]) -> Self:
+        """Read ``config.json``."""
         labels = {"num_labels": len(content["id2label"])} if content.get("id2label") else {}
         return super().from_reference({**content, **labels}, keys)
 

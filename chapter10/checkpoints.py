@@ -183,8 +183,16 @@ FORMATS: dict[str, Format] = {
     ),
     "cbow": Format(),
 }
+FORMATS["t5_gated"] = dataclasses.replace(
+    FORMATS["t5"],
+    parameter_names=(
+        *FORMATS["t5"].parameter_names,
+        (r"DenseReluDense\.wi\.", "DenseReluDense.wi_1."),
+    ),
+)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class PretrainedConfig:
     """What every model's configuration can do: be written and read in the reference's format.
 
@@ -194,14 +202,19 @@ class PretrainedConfig:
     @property
     def model_type(self) -> str:
         """The reference library's name of the family, a key of :data:`FORMATS`."""
-        raise AttributeError("a configuration names its family")
+        return type(self).__name__.removesuffix("Config").lower()
+
+    @property
+    def format(self) -> Format:
+        """How the reference library writes models of this configuration."""
+        return FORMATS[self.model_type]
 
     def to_reference(self) -> dict[str, Any]:
         """The content of ``config.json``, without the name of the architecture."""
-        names = FORMATS[self.model_type].config_names
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        names = self.format.config_names
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         content = {names.get(name, name): value for name, value in fields.items()}
-        return {"model_type": self.model_type, **FORMATS[self.model_type].constants, **content}
+        return {"model_type": self.model_type, **self.format.constants, **content}
 
     @classmethod
     def from_reference(cls, content: Mapping[str, Any], keys: frozenset[str]) -> Self:
@@ -225,7 +238,7 @@ class PretrainedConfig:
         names = {
             field.name: form.config_names.get(field.name, field.name)
             for field in dataclasses.fields(cls)
-        }  # type: ignore[arg-type]
+        }
         return cls(**{ours: content[theirs] for ours, theirs in names.items() if theirs in content})
 
 
@@ -233,7 +246,7 @@ class PretrainedModel(nn.Module):
     """A model that can be saved to a folder and loaded again, by us and by the reference library.
 
     Class attributes: ``config_class``; ``architectures``, for each family the reference library's
-    name of the same model; ``head_names``, the prefixes of the parameters that belong to a task.
+    name of the same model.
     """
 
     config_class: ClassVar[type[PretrainedConfig]]
@@ -266,8 +279,8 @@ class PretrainedModel(nn.Module):
         config = cls.config_class.from_reference(
             {**content, "model_type": family}, frozenset(tensors)
         )
-        model = cls(dataclasses.replace(config, **changes))  # type: ignore[type-var,call-arg]
-        fill_parameters(model, tensors, FORMATS[model.config.model_type])
+        model = cls(dataclasses.replace(config, **changes))
+        fill_parameters(model, tensors, model.config.format)
         return model.eval()
 
     def save_pretrained(
@@ -280,7 +293,7 @@ class PretrainedModel(nn.Module):
             dtype: precision of the stored numbers; ``torch.float16`` halves the file.
         """
         family = self.config.model_type
-        form = FORMATS[family]
+        form = self.config.format
         body = (
             form.body if any(True for name, _ in self.named_parameters() if is_head(name)) else ""
         )
@@ -319,7 +332,7 @@ def is_head(name: str) -> bool:
 
 
 def without_body(name: str) -> str:
-    """``bert.encoder...`` -> ``encoder...``: the attribute that holds the body has no place in files."""
+    """``bert.encoder...`` -> ``encoder...``: the table of names is that of the body alone."""
     return name.removeprefix("bert.")
 
 

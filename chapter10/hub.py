@@ -1,4 +1,4 @@
-"""Where files of a model come from and how they are written: folders, the hub, whole or not at all."""
+"""Files of saved models: found in a folder or on the hub, written whole or not at all."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def find_file(name_or_folder: str | os.PathLike[str], filename: str) -> Path:
     if folder.is_absolute() or name.startswith(".") or name.count("/") > 1:
         raise CheckpointError(f"There is no folder {name}.")
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         return Path(hf_hub_download(name, filename))
@@ -44,7 +44,7 @@ def find_file(name_or_folder: str | os.PathLike[str], filename: str) -> Path:
         ) from error
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then move it there in one step.
 
     A killed run leaves the old file or the new one, never half of one.
@@ -66,7 +66,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` as indented UTF-8 JSON, whole or not at all."""
     text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
-    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8") and None)
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def read_json(path: Path) -> dict[str, Any]:

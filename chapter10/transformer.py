@@ -93,33 +93,6 @@ class TransformerConfig:
         groups = self.num_hidden_groups or self.num_hidden_layers
         return [i * groups // self.num_hidden_layers for i in range(self.num_hidden_layers)]
 
-    def make_attention(self) -> Attention:
-        """An attention layer of these sizes."""
-        return Attention(
-            self.hidden_size,
-            self.num_attention_heads,
-            self.head_size or self.hidden_size // self.num_attention_heads,
-            bias=self.bias,
-            scale=None if self.scale_attention else 1.0,
-            dropout=self.attention_probs_dropout_prob,
-        )
-
-    def make_norm(self) -> nn.Module:
-        """LayerNorm, or T5's RMSNorm (no mean, no bias)."""
-        norm = nn.RMSNorm if self.norm == "rms_norm" else nn.LayerNorm
-        return norm(self.hidden_size, eps=self.norm_eps)
-
-    def layer_order(self) -> list[int]:
-        """Index of the weights that each of the successive layers uses."""
-        if self.num_hidden_groups is None:
-            return list(range(self.num_hidden_layers))
-        per_group = self.num_layers_per_group
-        groups = [
-            i * self.num_hidden_groups // self.num_hidden_layers
-            for i in range(self.num_hidden_layers)
-        ]
-        return [group * per_group + inner for group in groups for inner in range(per_group)]
-
 
 @dataclass
 class LayerCache:
