@@ -1,37 +1,19 @@
-"""Tokenisers: text to ids and back, for BERT, GPT and T5 (claim B2: a token is a unit we choose).
-
-`Tokenizer` wraps a pipeline of the `tokenizers` library, so a saved folder is what
-`transformers.AutoTokenizer` loads, and folders saved by that library load here.
-
-What normalisation loses. `decode(encode(text)) == normalize(text)` wherever no token is unknown:
-
-- character and WordPiece: control characters go, each run of white space is one space at most, and
-  spaces beside Chinese, before closing and after opening punctuation, and inside `3.14`, `don't`,
-  `well-known` go (the text keeps no record of them); with `lowercase=True` the case of letters;
-- BPE of style "gpt" (bytes): nothing, or the case of letters with `lowercase=True`;
-- other BPE and Unigram: Unicode is composed (NFC), each run of white space is one space, none at
-  the ends, and the character ▁ (U+2581) reads as a space;
-- vocabularies of published BERT models decode as the reference does: a space between characters.
-
-A special token typed in the text, as in `今天[MASK]气很好`, becomes that token, as in the reference;
-`literal=True` reads it as plain text instead.
-"""
+"""The tokeniser that models, tasks and pages use; the package's text says what it keeps."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from tokenizers import Encoding as BackendEncoding
 from torch import Tensor
 
-from chapter10.tokenizer_backends import (
+from chapter10.hub import CheckpointError, find_file, read_json, write_json, write_whole
+from chapter10.tokenizers.encoding import BatchEncoding, Encoding
+from chapter10.tokenizers.pipeline import (
     ROLES,
     Kind,
     Pipeline,
@@ -40,95 +22,10 @@ from chapter10.tokenizer_backends import (
     check_text,
     gpt2_pipeline,
     json_pipeline,
-    train_pipeline,
 )
+from chapter10.tokenizers.training import train_pipeline
 
 Truncation = Literal["longest_first", "only_first", "only_second"]
-_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
-_OLD_FILES = ("vocab.txt", "vocab.json", "merges.txt")
-
-
-class Encoding:
-    """One tokenised sequence (or pair), as plain lists of one length.
-
-    `offsets` are character positions: `text[start:end]` is where a token comes from, (0, 0) for a
-    token of the template. `word_ids` counts the words of each text from 0 (a Chinese character is a
-    word); `sequence_ids` says which text, 0 or 1; both are None at tokens of the template. In
-    `special_tokens_mask`, 1 marks what the template or the padding put there.
-    """
-
-    __slots__ = ("_backend",)
-
-    def __init__(self, backend: BackendEncoding) -> None:
-        self._backend = backend
-
-    def __len__(self) -> int:
-        return len(self._backend)
-
-    def __repr__(self) -> str:
-        return f"Encoding(tokens={self.tokens})"
-
-    @property
-    def tokens(self) -> list[str]:
-        return self._backend.tokens
-
-    @property
-    def input_ids(self) -> list[int]:
-        return self._backend.ids
-
-    @property
-    def token_type_ids(self) -> list[int]:
-        return self._backend.type_ids
-
-    @property
-    def attention_mask(self) -> list[int]:
-        return self._backend.attention_mask
-
-    @property
-    def special_tokens_mask(self) -> list[int]:
-        return self._backend.special_tokens_mask
-
-    @property
-    def offsets(self) -> list[tuple[int, int]]:
-        return self._backend.offsets
-
-    @property
-    def word_ids(self) -> list[int | None]:
-        return self._backend.word_ids
-
-    @property
-    def sequence_ids(self) -> list[int | None]:
-        return self._backend.sequence_ids
-
-
-class BatchEncoding:
-    """A padded batch: tensors of shape (batch, length), and one `Encoding` a row, padded alike.
-
-    Fields: `input_ids`, `attention_mask`, `token_type_ids` (torch.long), `encodings`, and
-    `sample_ids`: which of the given texts each row came from (with `overflow=True` a text may have
-    several rows).
-    """
-
-    def __init__(self, encodings: list[Encoding], sample_ids: list[int]) -> None:
-        length = len(encodings[0]) if encodings else 0
-
-        def tensor(rows: list[list[int]]) -> Tensor:
-            return torch.tensor(rows, dtype=torch.long).reshape(len(rows), length)  # (B, T)
-
-        self.encodings = encodings
-        self.sample_ids = sample_ids
-        self.input_ids = tensor([row.input_ids for row in encodings])
-        self.attention_mask = tensor([row.attention_mask for row in encodings])
-        self.token_type_ids = tensor([row.token_type_ids for row in encodings])
-
-    def __len__(self) -> int:
-        return len(self.encodings)
-
-    @property
-    def word_ids(self) -> Tensor:
-        """(B, T) torch.long: number of the word in its text, -1 where there is none."""
-        rows = [[-1 if w is None else w for w in row.word_ids] for row in self.encodings]
-        return torch.tensor(rows, dtype=torch.long).reshape(self.input_ids.shape)
 
 
 class Tokenizer:
@@ -219,27 +116,27 @@ class Tokenizer:
     def from_pretrained(cls, name: str | os.PathLike[str]) -> Tokenizer:
         """Load a folder (tokenizer.json; else vocab.txt; else vocab.json and merges.txt) or, where
         there is no such folder, a model of the Hugging Face hub (the address in `HF_ENDPOINT`)."""
-        folder = _folder(name)
         config: dict[str, Any] = {}
-        for file in (folder / "special_tokens_map.json", folder / "tokenizer_config.json"):
-            if file.exists():
-                config |= _read_json(file)
-        if (folder / "tokenizer.json").exists():
-            return cls(json_pipeline(folder / "tokenizer.json", config=config))
-        if (folder / "vocab.txt").exists():
-            return cls.from_bert_vocab(folder / "vocab.txt", config.get("do_lower_case", True))
-        if (folder / "vocab.json").exists():
-            return cls.from_gpt2_files(folder / "vocab.json", folder / "merges.txt")
-        raise FileNotFoundError(
-            f"{folder} holds no tokeniser (tokenizer.json, vocab.txt, or vocab.json with merges.txt). "
-            "Where there is only a SentencePiece model, save it once with transformers: "
-            "AutoTokenizer.from_pretrained(...).save_pretrained(folder)."
+        for file in ("special_tokens_map.json", "tokenizer_config.json"):
+            if path := _find(name, file):
+                config |= read_json(path)
+        if path := _find(name, "tokenizer.json"):
+            return cls(json_pipeline(path, config=config))
+        if path := _find(name, "vocab.txt"):
+            return cls.from_bert_vocab(path, config.get("do_lower_case", True))
+        if path := _find(name, "vocab.json"):
+            return cls.from_gpt2_files(path, find_file(name, "merges.txt"))
+        if not Path(name).is_dir():
+            find_file(name, "tokenizer.json")  # says what is wrong with the name or the network
+        raise CheckpointError(
+            f"{name} holds no tokeniser (tokenizer.json, vocab.txt, or vocab.json with "
+            "merges.txt). Where there is only a SentencePiece model, save it once with "
+            "transformers: AutoTokenizer.from_pretrained(...).save_pretrained(folder)."
         )
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write tokenizer.json, tokenizer_config.json and special_tokens_map.json, each at once."""
         target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
         roles = {f"{role}_token": token for role, token in self._pipeline.roles.items()}
         config = {
             "tokenizer_class": "PreTrainedTokenizerFast",
@@ -250,9 +147,10 @@ class Tokenizer:
         if self.sentinel_ids:
             names = [self.id_to_token(i) for i in self.sentinel_ids]
             config.setdefault("additional_special_tokens", names)
-        contents = (self._backend.to_str(pretty=True), _dump(config), _dump(roles))
-        for name, content in zip(_FILES, contents, strict=True):
-            _write_atomically(target / name, content)
+        # The tokenizer.json last: a folder that has it is complete.
+        write_json(target / "special_tokens_map.json", roles)
+        write_json(target / "tokenizer_config.json", config)
+        write_whole(target / "tokenizer.json", lambda path: self._backend.save(str(path)))
 
     # ---- vocabulary --------------------------------------------------------------------------
 
@@ -424,8 +322,8 @@ class Tokenizer:
             raise
         except Exception as error:  # the library raises bare Exception
             raise ValueError(
-                f"truncation={truncation!r} cannot cut a pair to max_length={max_length}: the other "
-                'sequence alone is too long; give more, or truncation="longest_first".'
+                f"truncation={truncation!r} cannot cut a pair to max_length={max_length}: the "
+                'other text alone is too long; give more, or truncation="longest_first".'
             ) from error
         finally:
             backend.no_truncation()
@@ -453,45 +351,8 @@ class Tokenizer:
             row.pad(length, direction=side, pad_id=pad, pad_token=self.id_to_token(pad))
 
 
-def _folder(name: str | os.PathLike[str]) -> Path:
-    path = Path(name)
-    if path.is_dir():
-        return path
-    if path.exists() or path.is_absolute() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", str(name)):
-        raise FileNotFoundError(f"There is no folder {path}; give a folder or a hub name.")
-    from huggingface_hub import snapshot_download  # only a hub name needs it
-
+def _find(name: str | os.PathLike[str], file: str) -> Path | None:
     try:
-        return Path(snapshot_download(str(name), allow_patterns=[*_FILES, *_OLD_FILES]))
-    except Exception as error:  # many kinds: no network, no such model, no permission
-        raise FileNotFoundError(
-            f"{name} is no folder here, and the hub did not give it ({type(error).__name__}: "
-            f"{str(error).splitlines()[0] if str(error) else 'no reason'}). Check the name and the "
-            "network, set HF_ENDPOINT to a mirror, or give a downloaded folder."
-        ) from error
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} is corrupt ({error}); download or save it again.") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{file} holds no JSON object; download or save it again.")
-    return content
-
-
-def _dump(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
-
-
-def _write_atomically(file: Path, content: str) -> None:
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", dir=file.parent, prefix=f".{file.name}.", delete=False
-    ) as temporary:
-        temporary.write(content)
-    try:
-        os.replace(temporary.name, file)
-    except OSError:
-        os.unlink(temporary.name)
-        raise
+        return find_file(name, file)
+    except CheckpointError:
+        return None
