@@ -21,7 +21,7 @@ PYTEST := $(PY) -m pytest -q
 
 .NOTPARALLEL:
 .PHONY: help setup book serve test lint format test-package test-notebooks test-browser test-real \
-	notebooks evidence bench assets clean
+	notebooks evidence bench clean
 
 help: ## list these commands
 	@echo "make COMMAND, where COMMAND is one of"
@@ -46,11 +46,8 @@ $(STAMP): pyproject.toml constraints.txt
 	  "or name one: make setup PYTHON=/path/to/python3.12" >&2; \
 	exit 1
 
-assets: $(STAMP)
-	@$(PY) tools/fetch_assets.py
-
 # A failed build forgets its doctrees: else the next one would skip the faulty page and succeed.
-book: $(STAMP) assets ## build the HTML book into _build/html, with warnings as errors
+book: $(STAMP) ## build the HTML book into _build/html, with warnings as errors
 	@$(PY) tools/notebooks.py --check >/dev/null || echo "note: some stored outputs are stale; 'make notebooks' renews them" >&2
 	$(BIN)/jupyter-book build . -W --keep-going -n || { rm -rf _build/.doctrees; exit 1; }
 

@@ -72,7 +72,8 @@ def use_one_thread() -> None:
 
 
 @cache
-def _parse(path: Path) -> ast.Module:
+def parse_file(path: Path) -> ast.Module:
+    """Return the syntax tree of a file, read once in a run."""
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
@@ -108,7 +109,7 @@ class _Modules:
         if f"{base}.{name}" in self.paths:
             return f"{base}.{name}"
         if base in self.paths and self.paths[base].name == "__init__.py":
-            for node in ast.walk(_parse(self.paths[base])):
+            for node in ast.walk(parse_file(self.paths[base])):
                 if isinstance(node, ast.ImportFrom):
                     for alias in node.names:
                         source = self._base(node, base)
@@ -134,7 +135,7 @@ class _Modules:
         while todo:
             name = todo.pop()
             seen.add(name)
-            todo |= self.imported(_parse(self.paths[name]), name) - seen
+            todo |= self.imported(parse_file(self.paths[name]), name) - seen
         return sorted(seen)
 
 
@@ -154,7 +155,7 @@ def dependencies(page: nbformat.NotebookNode, root: Path = ROOT) -> list[Path]:
     modules = _Modules(root)
     tree = _page_tree(page)
     sources = [modules.paths[name] for name in modules.reachable(tree)]
-    words = _words([tree, *map(_parse, sources)])
+    words = _words([tree, *map(parse_file, sources)])
     package = root / PACKAGE
     data = [
         path
@@ -233,7 +234,7 @@ def execute(path: Path, root: Path = ROOT) -> tuple[float, int]:
     page.metadata.pop("widgets", None)  # else the state of widgets of earlier runs piles up
     usage: list[tuple[float, int]] = []
 
-    def measure(notebook: nbformat.NotebookNode) -> None:
+    def measure(**_: object) -> None:  # after every cell; once all are done, the kernel is gone
         usage.append(page_usage(client.km.provisioner.pid))
 
     client = NotebookClient(
@@ -242,10 +243,10 @@ def execute(path: Path, root: Path = ROOT) -> tuple[float, int]:
         timeout=CELL_TIMEOUT,
         record_timing=False,  # times of day would change the file at every execution
         resources={"metadata": {"path": str(path.parent)}},
-        on_notebook_complete=measure,
+        on_cell_executed=measure,
     )
     client.execute()
-    cpu_seconds, peak_memory_mb = usage[0]
+    cpu_seconds, peak_memory_mb = usage[-1]
     page.metadata[KEY] = {
         "source_hash": source_hash(page, root),
         "cpu_seconds": cpu_seconds,
