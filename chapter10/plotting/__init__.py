@@ -1,0 +1,33 @@
+"""Every figure of the book, in one visual language.
+
+Call :func:`use_style` once on a page; each function here then returns one matplotlib figure.
+
+- One font that holds Chinese (``chapter10/fonts``), large enough for a phone; white ground, which
+  the book shows as a light card in dark mode too.
+- Colours by role, from Okabe and Ito's palette for all kinds of colour vision (:data:`COLORS`),
+  and never colour alone: marks, line styles or words say the same.
+- Labels in both languages (``准确率 accuracy``) or symbols, since the English edition shows
+  the same figures.
+- Alt text and caption stand in the metadata of the cell that draws the figure, where myst-nb reads
+  them: ``{"mystnb": {"image": {"alt": "…"}, "figure": {"caption": "…", "name": "fig-…"}}}``. A
+  test holds every picture of the book to that.
+"""
+
+from chapter10.plotting.charts import bars, curves, histogram, mean_interval
+from chapter10.plotting.diagrams import encoder_flow, token_rows
+from chapter10.plotting.heatmaps import attention_maps, matrix
+from chapter10.plotting.style import COLORS, FONT_FAMILY, use_style
+
+__all__ = [
+    "COLORS",
+    "FONT_FAMILY",
+    "attention_maps",
+    "bars",
+    "curves",
+    "encoder_flow",
+    "histogram",
+    "matrix",
+    "mean_interval",
+    "token_rows",
+    "use_style",
+]

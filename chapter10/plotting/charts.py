@@ -1,0 +1,141 @@
+"""Measurements: curves, bars and histograms, always with their spread and their baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+from scipy import stats  # type: ignore[import-untyped]
+
+from chapter10.plotting.style import COLORS, new_figure
+
+MARKERS = ("o", "s", "^", "D", "v")
+
+
+def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over the first axis (seeds) and half the width of Student's confidence interval.
+
+    values: (seeds, …) -> two arrays of shape (…). With one seed the half width is 0: there is no
+    spread to show, and a figure with one seed says so.
+    """
+    array = np.asarray(values, dtype=float)
+    count = array.shape[0]
+    mean = array.mean(axis=0)
+    if count < 2:
+        return mean, np.zeros_like(mean)
+    factor = float(stats.t.ppf((1 + level) / 2, count - 1))
+    return mean, factor * array.std(axis=0, ddof=1) / np.sqrt(count)
+
+
+def draw_baselines(axes: Axes, baselines: Mapping[str, float]) -> None:
+    """Horizontal lines, each with its name at the right end."""
+    styles = ("--", ":", "-.")
+    for i, (name, value) in enumerate(baselines.items()):
+        axes.axhline(
+            value, color=COLORS["baseline"], linestyle=styles[i % 3], linewidth=1.5, label=name
+        )
+
+
+def finish(axes: Axes, x_label: str, y_label: str, title: str, *, legend: bool) -> None:
+    """Labels, title and, where asked, a legend below the axes, where it hides nothing."""
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.set_title(title)
+    if legend:
+        axes.figure.legend(loc="outside lower center", ncols=2)
+
+
+def curves(
+    x: Sequence[float],
+    series: Mapping[str, ArrayLike],
+    *,
+    x_label: str,
+    y_label: str,
+    title: str = "",
+    baselines: Mapping[str, float] | None = None,
+    log_x: bool = False,
+) -> Figure:
+    """Lines over x; a series with several seeds gets a band, its 95 % interval.
+
+    Args:
+        x: (n,).
+        series: name -> (n,) or (seeds, n).
+        x_label: what x is, in both languages.
+        y_label: what y is, with its unit.
+        title: above the axes.
+        baselines: name -> height of a horizontal line.
+        log_x: logarithmic x axis.
+    """
+    figure, (axes,) = new_figure(3.8)
+    for i, (name, values) in enumerate(series.items()):
+        mean, half = mean_interval(np.atleast_2d(np.asarray(values, dtype=float)))
+        (line,) = axes.plot(
+            x, mean, label=name, marker=MARKERS[i % 5], markersize=4, markevery=max(1, len(x) // 10)
+        )
+        if half.any():
+            axes.fill_between(x, mean - half, mean + half, color=line.get_color(), alpha=0.2, lw=0)
+    draw_baselines(axes, baselines or {})
+    if log_x:
+        axes.set_xscale("log")
+    finish(axes, x_label, y_label, title, legend=True)
+    return figure
+
+
+def bars(
+    groups: Mapping[str, ArrayLike],
+    *,
+    y_label: str,
+    title: str = "",
+    baselines: Mapping[str, float] | None = None,
+    digits: int = 2,
+) -> Figure:
+    """One bar a group with its mean, its 95 % interval, and a dot for each seed.
+
+    Args:
+        groups: name -> (seeds,) or one number.
+        y_label: what is measured, with its unit.
+        title: above the axes.
+        baselines: name -> height of a horizontal line.
+        digits: after the point, in the numbers above the bars.
+    """
+    figure, (axes,) = new_figure(3.6)
+    colors = [COLORS[role] for role in ("model", "control", "second", "third", "baseline")]
+    for i, values in enumerate(groups.values()):
+        seeds = np.atleast_1d(np.asarray(values, dtype=float))
+        mean, half = mean_interval(seeds)
+        axes.bar(i, mean, width=0.62, color=colors[i % 5], alpha=0.85)
+        top = float(mean + half)
+        if len(seeds) > 1:
+            axes.errorbar(i, mean, yerr=half, color=COLORS["ink"], capsize=5, linewidth=1.5)
+            spread = np.linspace(-0.15, 0.15, len(seeds))
+            axes.plot(i + spread, seeds, ".", color=COLORS["ink"], markersize=4, linestyle="none")
+            top = max(top, float(seeds.max()))
+        axes.annotate(
+            f"{mean:.{digits}f}", (i, top), (0, 4), textcoords="offset points", ha="center"
+        )
+    axes.set_xticks(range(len(groups)), list(groups))
+    axes.margins(y=0.15)
+    draw_baselines(axes, baselines or {})
+    finish(axes, "", y_label, title, legend=bool(baselines))
+    return figure
+
+
+def histogram(
+    values: ArrayLike,
+    *,
+    x_label: str,
+    bins: int | Sequence[float] = 20,
+    expected: Mapping[str, float] | None = None,
+    title: str = "",
+) -> Figure:
+    """How often each value occurred; ``expected`` draws vertical lines (name -> value)."""
+    figure, (axes,) = new_figure(3.4)
+    axes.hist(np.asarray(values), bins=bins, color=COLORS["model"], edgecolor="white")
+    styles = ("--", ":", "-.")
+    for i, (name, value) in enumerate((expected or {}).items()):
+        axes.axvline(value, color=COLORS["control"], linestyle=styles[i % 3], label=name)
+    finish(axes, x_label, "次数 count", title, legend=bool(expected))
+    return figure
