@@ -1,0 +1,358 @@
+"""Set-up: what is installed, what the READMEs promise, one address, one version, clear refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, requires
+from itertools import chain
+from pathlib import Path
+
+import chromium
+import ci_summary
+import pytest
+import rattler
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import chapter10
+
+ROOT = Path(__file__).resolve().parent.parent
+READMES = ["README.md", "README.zh.md"]
+COMMANDS = ["pretrain", "finetune", "generate", "fill", "data", "evidence", "bench", "doctor"]
+
+
+def _text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+PROJECT = tomllib.loads(_text("pyproject.toml"))["project"]
+CONFIG = yaml.safe_load(_text("_config.yml"))
+ENVIRONMENT = yaml.safe_load(_text("environment.yml"))
+ADDRESS = CONFIG["repository"]["url"]
+PINS = {
+    canonicalize_name(name): version
+    for name, version in re.findall(r"^([\w.-]+)==(\S+)$", _text("constraints.txt"), re.MULTILINE)
+}
+EXTRAS = PROJECT["optional-dependencies"]
+ASKED = [Requirement(line) for line in [*PROJECT["dependencies"], *chain(*EXTRAS.values())]]
+
+
+# --- versions
+
+
+def test_every_line_of_the_constraints_is_an_exact_pin() -> None:
+    lines = [x for x in _text("constraints.txt").splitlines() if x and not x.startswith("#")]
+    assert len(lines) == len(PINS) > 100
+    assert not any("+" in line or "@" in line for line in lines)
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+def test_the_pin_lies_in_the_range(asked: Requirement) -> None:
+    assert PINS[canonicalize_name(asked.name)] in asked.specifier
+
+
+def test_everything_that_set_up_brings_is_pinned() -> None:
+    """What a package asks for exactly (torch its CUDA libraries) needs no pin of ours."""
+    todo, seen, unpinned = list(ASKED), set(), set()
+    while todo:
+        asked = todo.pop()
+        name = canonicalize_name(asked.name)
+        key = (name, *sorted(asked.extras))
+        if key in seen or (
+            any(spec.operator == "==" for spec in asked.specifier) and name not in PINS
+        ):
+            continue
+        seen.add(key)
+        try:
+            lines = requires(name) or []
+        except PackageNotFoundError:
+            continue
+        if name not in PINS:
+            unpinned.add(name)
+        for line in map(Requirement, lines):
+            extras = [*asked.extras, ""]
+            if line.marker is None or any(line.marker.evaluate({"extra": e}) for e in extras):
+                todo.append(line)
+    assert unpinned - {"setuptools", "pip", "wheel"} == set()
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    version = PROJECT["version"]
+    assert chapter10.__version__ == version
+    assert yaml.safe_load(_text("CITATION.cff"))["version"] == version
+    assert re.search(rf"^## {re.escape(version)}\b", _text("CHANGELOG.md"), re.MULTILINE)
+
+
+# --- conda and Binder
+
+CONDA_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch"}
+
+
+def test_environment_yml_has_valid_specs_and_the_same_ranges() -> None:
+    *specs, from_pypi = ENVIRONMENT["dependencies"]
+    assert from_pypi == {"pip": ["-e .[book]"]}
+    ours = {
+        canonicalize_name(r.name): r.specifier for r in map(Requirement, PROJECT["dependencies"])
+    }
+    shared = 0
+    for spec in specs:
+        match = rattler.MatchSpec(spec, strict=True)
+        name = str(match.name.normalized if hasattr(match.name, "normalized") else match.name)
+        pypi_name = CONDA_NAMES.get(name, name)
+        if pypi_name in ours:
+            shared += 1
+            assert spec == f"{name}{_ordered(str(ours[pypi_name]))}"
+    assert shared >= 4
+    assert ENVIRONMENT["name"] == "chapter10"
+    assert ENVIRONMENT["channels"][0] == "conda-forge"
+
+
+def _ordered(specifier: str) -> str:
+    """Write a range with its lower end first; packaging keeps no order."""
+    return ",".join(sorted(specifier.split(","), reverse=True))
+
+
+def test_a_bad_spec_would_be_found() -> None:
+    with pytest.raises(Exception, match="unable to parse"):
+        rattler.MatchSpec("numpy>=>1", strict=True)
+
+
+# --- one address
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CITATION.cff", "pyproject.toml", "CHANGELOG.md", *READMES]
+    + [p.relative_to(ROOT).as_posix() for p in sorted((ROOT / "book").glob("*.ipynb"))],
+)
+def test_the_address_is_the_one_in_the_config(name: str) -> None:
+    owner_and_name = ADDRESS.removeprefix("https://github.com/")
+    found = re.findall(r"(?:github\.com|/gh|/github)/([\w.-]+/chapter10)\b", _text(name))
+    assert set(found) <= {owner_and_name}
+    if name in {"CITATION.cff", "pyproject.toml", *READMES}:
+        assert found
+
+
+# --- what the READMEs promise
+
+
+def _targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):(?!=)", _text("Makefile"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_every_make_command_of_a_readme_exists(name: str) -> None:
+    promised = set(re.findall(r"\bmake ([a-z-]+)", _text(name)))
+    promised -= {"and", "or"}
+    assert {"book", "test", "serve", "notebooks", "evidence", "bench", "clean"} <= promised
+    assert promised <= _targets()
+
+
+def test_both_readmes_show_the_same_code() -> None:
+    def code(name: str) -> list[str]:
+        blocks = re.findall(r"```(?:sh|powershell|python)\n(.*?)```", _text(name), re.DOTALL)
+        return [re.sub(r"\s*# .*", "", block) for block in blocks]
+
+    assert code("README.md") == code("README.zh.md")
+    headings = [len(re.findall(r"^#+ ", _text(name), re.MULTILINE)) for name in READMES]
+    assert headings[0] == headings[1]
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_every_path_of_a_readme_exists(name: str) -> None:
+    layout = re.findall(r"^([\w./-]+)  +\S", _text(name), re.MULTILINE)
+    links = re.findall(r"\]\(([\w./]+)\)", _text(name))
+    assert len(layout) >= 7
+    assert [path for path in [*layout, *links] if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_readme_example_runs(name: str, tmp_path: Path) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", _text(name), re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", example],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"\(\[?2, \d+, \d+\]?\)", done.stdout)
+    config = json.loads((tmp_path / "runs/tiny/config.json").read_text(encoding="utf-8"))
+    assert config["hidden_size"] == 64
+    assert (tmp_path / "runs/tiny/model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_readme_names_the_commands_of_the_package(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "chapter10", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for command in COMMANDS:
+        assert f"`{command}`" in _text(name)
+        assert re.search(rf"\b{command}\b", done.stdout)
+
+
+# --- make
+
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+
+
+def _make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder with what set-up reads, and no environment yet."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def _script(path: Path, body: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+@needs_make
+def test_help_is_the_default_and_lists_every_command(checkout: Path) -> None:
+    done = _make(checkout)
+    assert done.returncode == 0
+    assert done.stdout == _make(checkout, "help").stdout
+    phony = re.search(r"^\.PHONY: ((?:.*\\\n)*.*)", _text("Makefile"), re.MULTILINE)
+    assert phony
+    targets = set(phony.group(1).replace("\\\n", " ").split())
+    assert targets == set(re.findall(r"^  ([a-z-]+) ", done.stdout, re.MULTILINE))
+
+
+@needs_make
+@pytest.mark.parametrize("body", ["exit 1", "echo 'No module named venv' >&2; exit 1"])
+def test_an_old_or_missing_python_gives_one_clear_sentence(checkout: Path, body: str) -> None:
+    old = _script(checkout / "old-python", body)
+    for python in (str(old), "no-such-python"):
+        done = _make(checkout, "book", f"PYTHON={python}")
+        assert done.returncode != 0
+        first, *rest = done.stderr.splitlines()
+        assert "needs Python 3.11 or newer" in first
+        assert python in first
+        assert "PYTHON=/path/to/python3.12" in first
+        assert all(line.startswith("make") for line in rest)
+        assert not (checkout / ".venv").exists()
+
+
+@needs_make
+def test_set_up_happens_once_and_again_when_the_pins_change(checkout: Path) -> None:
+    """A stand-in for Python notes what it is asked for; real installation is CI's first step."""
+    log = checkout / "log"
+    body = f"""echo "$@" >> {log}
+case "$*" in
+  "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+esac"""
+    python = _script(checkout / "python", body)
+
+    def installs() -> int:
+        assert _make(checkout, "setup", f"PYTHON={python}").returncode == 0
+        return log.read_text(encoding="utf-8").count("-m pip install")
+
+    assert installs() == 1
+    assert installs() == 1
+    pip = next(x for x in log.read_text(encoding="utf-8").splitlines() if "pip install" in x)
+    assert "-c constraints.txt" in pip
+    assert ".[book,test,real]" in pip
+    later = (checkout / ".venv/.installed").stat().st_mtime + 5
+    os.utime(checkout / "constraints.txt", (later, later))
+    assert installs() == 2
+
+
+@needs_make
+def test_a_failed_installation_is_tried_again(checkout: Path) -> None:
+    body = """case "$*" in
+  "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+  "-m pip "*) exit 1 ;;
+esac"""
+    python = _script(checkout / "python", body)
+    for _ in range(2):
+        done = _make(checkout, "setup", f"PYTHON={python}")
+        assert done.returncode != 0
+        assert "PIP_INDEX_URL" in done.stderr
+        assert not (checkout / ".venv/.installed").exists()
+
+
+# --- CI
+
+
+def test_the_public_workflow_runs_the_same_commands() -> None:
+    jobs = yaml.safe_load(_text(".github/workflows/ci.yml"))["jobs"]
+    assert ".ci/run" in [step.get("run") for step in jobs["test"]["steps"]]
+    assert jobs["publish"]["needs"] == "test"
+    without_make = [s["run"] for s in jobs["without-make"]["steps"] if "run" in s]
+    readme = _text("README.md")
+    assert all(command.removeprefix("python -m ") in readme for command in without_make)
+
+
+def test_ci_run_is_sound_and_calls_make() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    subprocess.run(["bash", "-n", str(script)], check=True)
+    lines = script.read_text(encoding="utf-8").splitlines()
+    assert [x for x in lines if x.startswith("make ")] == [
+        "make test",
+        "make book",
+        "make test-real",
+    ]
+    assert "set -euo pipefail" in lines
+
+
+def test_the_summary_counts_what_the_reports_say(tmp_path: Path) -> None:
+    suite = (
+        '<testsuites><testsuite tests="{}" failures="{}" errors="{}" skipped="{}"/></testsuites>'
+    )
+    (tmp_path / "a.xml").write_text(suite.format(10, 2, 1, 3))
+    (tmp_path / "b.xml").write_text(suite.format(5, 0, 0, 0))
+    assert ci_summary.summary(tmp_path) == "9 passed, 3 failed, 3 skipped"
+
+
+def test_a_named_chromium_wins_and_a_wrong_name_is_not_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    named = _script(tmp_path / "my-chromium", "exit 0")
+    monkeypatch.setenv("CHAPTER10_CHROMIUM", str(named))
+    assert chromium.find_chromium() == str(named)
+    monkeypatch.setenv("CHAPTER10_CHROMIUM", str(tmp_path / "gone"))
+    assert chromium.find_chromium() is None
+    monkeypatch.delenv("CHAPTER10_CHROMIUM")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert chromium.find_chromium() is None
+    _script(tmp_path / "google-chrome", "exit 0")
+    assert chromium.find_chromium() == str(tmp_path / "google-chrome")
+
+
+def test_no_file_of_the_project_is_larger_than_five_megabytes() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.splitlines()
+    if not listed:
+        pytest.skip("not a git checkout")
+    assert [f for f in listed if (ROOT / f).is_file() and (ROOT / f).stat().st_size > 5e6] == []
