@@ -100,10 +100,11 @@ class BertConfig(PretrainedConfig):
 @dataclass(frozen=True)
 class BertOutput:
     """last_hidden_state: (B, T, H). pooler_output: (B, H), a linear map and tanh of the first
-    position ([CLS]). hidden_states, attentions: see ``TransformerOutput``."""
+    position ([CLS]), None without a pooler. hidden_states, attentions: see
+    ``TransformerOutput``."""
 
     last_hidden_state: Tensor
-    pooler_output: Tensor
+    pooler_output: Tensor | None
     hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
 
@@ -185,13 +186,15 @@ class Bert(BertModel):
 
     architectures: ClassVar = {"bert": "BertModel", "albert": "AlbertModel"}
 
-    def __init__(self, config: BertConfig):
+    def __init__(self, config: BertConfig, *, add_pooling_layer: bool = True):
         super().__init__(config)
         self.embeddings = BertEmbeddings(config)
         if config.embedding_size is not None:
             self.embedding_projection = nn.Linear(config.embedding_size, config.hidden_size)
         self.encoder = Transformer(config.transformer())
-        self.pooler = nn.Linear(config.hidden_size, config.hidden_size)
+        self.pooler = (
+            nn.Linear(config.hidden_size, config.hidden_size) if add_pooling_layer else None
+        )
         self.init_weights()
 
     def forward(
@@ -235,7 +238,7 @@ class Bert(BertModel):
         first = output.last_hidden_state[:, 0]  # (B, H), the position of [CLS]
         return BertOutput(
             last_hidden_state=output.last_hidden_state,
-            pooler_output=torch.tanh(self.pooler(first)),
+            pooler_output=None if self.pooler is None else torch.tanh(self.pooler(first)),
             hidden_states=output.hidden_states,
             attentions=output.attentions,
         )
@@ -313,9 +316,9 @@ class BertForPreTraining(BertModel):
 class BertForTask(BertModel):
     """A BERT body and one linear map for a downstream task, which a subclass applies."""
 
-    def __init__(self, config: BertConfig):
+    def __init__(self, config: BertConfig, *, add_pooling_layer: bool):
         super().__init__(config)
-        self.bert = Bert(config)
+        self.bert = Bert(config, add_pooling_layer=add_pooling_layer)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
 
@@ -328,7 +331,7 @@ class BertForSequenceClassification(BertForTask):
     }
 
     def __init__(self, config: BertConfig):
-        super().__init__(config)
+        super().__init__(config, add_pooling_layer=True)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         self.init_weights()
 
@@ -348,7 +351,7 @@ class BertForTokenClassification(BertForTask):
     }
 
     def __init__(self, config: BertConfig):
-        super().__init__(config)
+        super().__init__(config, add_pooling_layer=False)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         self.init_weights()
 
@@ -368,7 +371,7 @@ class BertForQuestionAnswering(BertForTask):
     }
 
     def __init__(self, config: BertConfig):
-        super().__init__(config)
+        super().__init__(config, add_pooling_layer=False)
         self.qa_outputs = nn.Linear(config.hidden_size, 2)  # rows: the start and the end vector
         self.init_weights()
 

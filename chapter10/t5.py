@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
 
-from chapter10.checkpoints import FORMATS, Format, PretrainedConfig, PretrainedModel
+from chapter10.checkpoints import PretrainedConfig, PretrainedModel
+from chapter10.formats import FORMATS, Format
 from chapter10.transformer import (
     ACTIVATIONS,
     LayerCache,
