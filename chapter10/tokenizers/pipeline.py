@@ -46,8 +46,8 @@ def check_text(text: object, name: str) -> None:
     if lone := re.search("[\ud800-\udfff]", text):
         raise ValueError(
             f"{name} holds the lone surrogate U+{ord(lone.group()):04X} at position "
-            f"{lone.start()}, which is no character; read the file with the right encoding, or drop it with "
-            "text.encode('utf-8', 'ignore').decode('utf-8')."
+            f"{lone.start()}, which is no character; read the file with the right encoding, or "
+            "drop it with text.encode('utf-8', 'ignore').decode('utf-8')."
         )
 
 

@@ -137,7 +137,8 @@ class Tokenizer:
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write tokenizer.json, tokenizer_config.json and special_tokens_map.json, each at once."""
         target = Path(folder)
-        roles = {f"{role}_token": token for role, token in self._pipeline.roles.items()}
+        named = self._pipeline.roles
+        roles = {f"{role}_token": named[role] for role in ROLES if role in named}
         config = {
             "tokenizer_class": "PreTrainedTokenizerFast",
             "clean_up_tokenization_spaces": False,
