@@ -21,6 +21,7 @@ from xml.etree import ElementTree
 
 from chapter10.data.cache import CACHE_VARIABLE, Downloader, download, write_error
 from chapter10.data.errors import CorruptFileError, MalformedError
+from chapter10.data.parsers.archive import DAMAGED
 from chapter10.data.registry import DataFile, Recipe
 
 
@@ -47,7 +48,7 @@ def rebuild(
     try:
         with zipfile.ZipFile(archive) as members:
             found = _write_packed(RECIPES[recipe.name](members), target, file.sha256_unpacked)
-    except zipfile.BadZipFile as error:
+    except DAMAGED as error:
         raise CorruptFileError(
             f"{archive} is not a whole zip archive ({error}): delete it and fetch again."
         ) from error

@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 from chapter10.data.errors import MalformedError
+
+#: What the zipfile module raises for a truncated or damaged archive.
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
+
+
+def member_names(path: Path) -> list[str]:
+    """The names of a zip's members.
+
+    Raises:
+        MalformedError: no whole zip.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except DAMAGED as error:
+        raise MalformedError(path, 0, f"not a whole zip archive ({error})") from error
 
 
 def member_text(path: Path, name: str) -> str:
@@ -19,7 +36,7 @@ def member_text(path: Path, name: str) -> str:
             return archive.read(name).decode("utf-8")
     except KeyError as error:
         raise MalformedError(path, 0, f"no member {name!r}") from error
-    except zipfile.BadZipFile as error:
+    except DAMAGED as error:
         raise MalformedError(path, 0, f"not a whole zip archive ({error})") from error
     except UnicodeDecodeError as error:
         raise MalformedError(f"{path}!{name}", 0, f"not UTF-8 ({error})") from error

@@ -17,7 +17,8 @@ def read_squad(path: Path, notes: Counter[str]) -> Iterator[Question]:
 
     An answer that does not stand at its `answer_start` is moved to its nearest occurrence in the
     context; one that occurs nowhere and is marked -1 (CMRC 2018 has free answers) keeps its text,
-    which scoring needs, with start None. Both are counted in `notes`.
+    which scoring needs, with start None. A question whose text is empty is left out. All three are
+    counted in `notes`.
 
     Raises:
         MalformedError: not JSON, not SQuAD's layout, a question without answers, an answer with a
@@ -38,7 +39,10 @@ def read_squad(path: Path, notes: Counter[str]) -> Iterator[Question]:
                     if question.id in seen:
                         raise MalformedError(path, 0, f"question id {question.id!r} occurs twice")
                     seen.add(question.id)
-                    yield question
+                    if question.question.strip():
+                        yield question
+                    else:
+                        notes["questions without text left out"] += 1
     except (KeyError, TypeError) as error:
         raise MalformedError(
             path, 0, f"not SQuAD's layout: {error!r} at question {len(seen) + 1}"

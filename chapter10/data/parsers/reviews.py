@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from chapter10.data.errors import MalformedError
 from chapter10.data.examples import LabelledText
-from chapter10.data.parsers.archive import member_text
+from chapter10.data.parsers.archive import member_names, member_text
 from chapter10.data.parsers.text import read_lines
 
 EMPTY = "rows with an empty review left out"
@@ -28,8 +27,7 @@ def read_reviews(path: Path, notes: Counter[str]) -> Iterator[LabelledText]:
 
 def read_reviews_zip(path: Path, notes: Counter[str]) -> Iterator[LabelledText]:
     """The one CSV of a zip."""
-    with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if name.endswith(".csv")]
+    names = [name for name in member_names(path) if name.endswith(".csv")]
     if len(names) != 1:
         raise MalformedError(path, 0, f"expected one .csv inside, found {names}")
     return parse_reviews(member_text(path, names[0]), f"{path}!{names[0]}", notes)
