@@ -16,36 +16,24 @@ from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
-from scipy import stats  # type: ignore[import-untyped]
 
 from chapter10.claims import Claim, Experiment, find_claim, load_claims
 from chapter10.hub import write_json
+from chapter10.spread import prediction_interval, summarise
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
 """The book beside the package, in a checkout; an installed package has none."""
 
 SEEDS = 5
-PREDICTION_LEVEL = 0.999
-INTERVAL_LEVEL = 0.95
 
 Verdict = Literal["supported", "partly", "not at this scale"]
 
 
 class EvidenceWarning(UserWarning):
     """A value keeps its threshold and is still unlike what was measured before."""
-
-
-class Summary(NamedTuple):
-    """One arm over its seeds."""
-
-    n: int
-    mean: float
-    low: float
-    """Lower end of the 95 % interval of the mean (Student's t); equal to mean where n is 1."""
-    high: float
 
 
 def rows_path(name: str, folder: Path | None = None) -> Path:
@@ -68,40 +56,7 @@ def find_experiment(name: str) -> Experiment | None:
     return found
 
 
-# --- numbers
-
-
-def summarise(values: Sequence[float]) -> Summary:
-    """Mean and its 95 % interval over seeds; ValueError without values."""
-    if not values:
-        raise ValueError("summarise was given no value; it needs at least one.")
-    n, mean = len(values), math.fsum(values) / len(values)
-    half = _t(INTERVAL_LEVEL, n) * _deviation(values) / math.sqrt(n) if n > 1 else 0.0
-    return Summary(n, mean, mean - half, mean + half)
-
-
-def prediction_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """Where one more value of the same kind falls with 99.9 %; None below two values.
-
-    mean ± t(n - 1) · s · sqrt(1 + 1/n): the spread of one value, and that of the mean.
-    """
-    n = len(values)
-    if n < 2:
-        return None
-    half = _t(PREDICTION_LEVEL, n) * _deviation(values) * math.sqrt(1 + 1 / n)
-    mean = math.fsum(values) / n
-    slack = 1e-9 * max(1.0, abs(mean))  # equal values have no spread, and sums their rounding
-    return mean - half - slack, mean + half + slack
-
-
-def _t(level: float, n: int) -> float:
-    """Student's t for a two-sided interval from n values."""
-    return float(stats.t.ppf((1 + level) / 2, n - 1))
-
-
-def _deviation(values: Sequence[float]) -> float:
-    mean = math.fsum(values) / len(values)
-    return math.sqrt(math.fsum((x - mean) ** 2 for x in values) / (len(values) - 1))
+# --- verdicts
 
 
 def judge(claim: Claim, arms: Iterable[Sequence[float]]) -> Verdict:
@@ -360,7 +315,8 @@ def _details(record: dict[str, Any]) -> str:
 
 {record["claim"]}
 
-量的是：{record["measure"]}。门槛：{sign} {record["threshold"]:g}。数据：{record["data"]}。版本 {record["version"]}，共 {cpu:.0f} CPU 秒。
+量的是：{record["measure"]}。门槛：{sign} {record["threshold"]:g}。
+数据：{record["data"]}。版本 {record["version"]}，共 {cpu:.0f} CPU 秒。
 
 | 组 | 角色 | 平均 | 区间 | 种子数 |
 |---|---|---|---|---|
