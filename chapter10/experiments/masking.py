@@ -147,11 +147,11 @@ def expected_counts(
 
 
 def deviations(observed: Observed, expected: dict[str, Expected]) -> dict[str, float]:
-    """How many σ each count lies from its expectation; infinite where σ is 0 and they differ."""
+    """How many σ each count lies from its expectation; IMPOSSIBLE where σ is 0 and they differ."""
     found = {}
     for name, (mean, sigma) in expected.items():
         off = getattr(observed, name) - mean
-        found[name] = off / sigma if sigma > 0 else (0.0 if abs(off) < 0.5 else math.inf)
+        found[name] = off / sigma if sigma > 0 else (0.0 if abs(off) < 0.5 else IMPOSSIBLE)
     return found
 
 
@@ -161,7 +161,7 @@ def count_draws(
     """Corrupt one batch `draws` times and add up the counts."""
     total = Observed()
     for _ in range(draws):
-        total += observe(batch.input_ids, batch.candidates, corrupt(generator=generator), mask_id)
+        total += observe(batch.input_ids, batch.candidates, corrupt(generator), mask_id)
     return total
 
 
@@ -227,6 +227,8 @@ _ARMS = {
 }
 _CONTROLS = {"自称 80/10/10，其实 81/10/9": PLANTED}
 EVIDENCE_DRAWS = 100
+IMPOSSIBLE = 1e6
+"""Stands for infinitely many σ, which JSON cannot hold: what must never happen has happened."""
 
 
 def _run_rates(arm: str, seed: int) -> Measured:
@@ -244,7 +246,7 @@ def _run_rates(arm: str, seed: int) -> Measured:
         generator,
     )
     if total.forbidden:
-        return Measured(math.inf)
+        return Measured(IMPOSSIBLE)
     replacements = len(tokenizer) - len(tokenizer.special_ids)
     expected = expected_counts(batch.candidates, claimed, replacements, EVIDENCE_DRAWS)
     return Measured(max(map(abs, deviations(total, expected).values())))

@@ -1,0 +1,1 @@
+"""What each page runs, one module a page; `chapter10.evidence` repeats it over seeds."""
