@@ -178,17 +178,24 @@ def test_short_spans_follow_the_geometric_law_exactly() -> None:
 
 
 def test_spans_never_cross_a_special_token() -> None:
-    # Runs of 3 between specials, longest spans: every unit is hidden with all its run or not.
-    ids = torch.tensor([[CLS, 7, 7, 7, SEP, 8, 8, 8, SEP, 9, 9, 9, SEP]]).expand(5_000, -1)
+    # Ten candidates, a special token between any two: long spans must still take one token each,
+    # so that the two chosen ones are neighbours by chance only: 9 of 45 pairs.
+    ids = torch.tensor([[7, SEP] * 10]).expand(20_000, -1)
     candidates = mask_candidates(ids, SPECIALS)
-    masking = Masking(unit="span", ratio=0.34, span_stop=0.01, max_span_length=10)
+    masking = Masking(unit="span", ratio=0.2, span_stop=1e-6, max_span_length=10)
     masked = mask_tokens(ids, candidates, masking, MASK, REPLACEMENTS, generator(5))
-    chosen = masked.prediction_mask
-    assert (chosen.sum(1) == 3).all()
-    assert not (chosen & ~candidates).any()
-    # A whole run at once is possible only where the anchor is the run's first token.
-    assert chosen[:, 1:4].all(1).any()
-    assert chosen[:, 5:8].all(1).any()
+    chosen = masked.prediction_mask[:, ::2]
+    assert (chosen.sum(1) == 2).all()
+    neighbours = (chosen[:, 1:] & chosen[:, :-1]).any(1).sum().item()
+    assert within_sigmas(neighbours, 20_000, 0.2)
+
+
+def test_a_word_is_a_run_of_candidates() -> None:
+    # One word whose middle piece may not be chosen: its two ends are two units.
+    ids = torch.tensor([[7, 1, 8]]).expand(500, -1)
+    words = torch.zeros_like(ids)
+    chosen = mask(ids, mask_candidates(ids, SPECIALS), words, unit="word", ratio=0.5)
+    assert (chosen.prediction_mask.sum(1) == 1).all()
 
 
 def test_words_of_two_sentences_with_the_same_number_are_two_words() -> None:

@@ -199,9 +199,8 @@ def _choose_spans(
     lengths = torch.multinomial(
         chances, max(1, rows * length), replacement=True, generator=generator
     )[: rows * length].reshape(rows, length) + 1  # (B, T)  # fmt: skip
-    run_of = (candidates & ~torch.roll(candidates, 1, 1)).long()
-    run_of[:, :1] = candidates[:, :1].long()
-    run_of = run_of.cumsum(1)  # (B, T) spans never cross a special token
+    # Spans never cross a special token: neighbours have the same number of those before them.
+    run_of = (~candidates).long().cumsum(1)  # (B, T)
     budgets = num_to_choose(starts.sum(1), masking.ratio).tolist()
     span_of_unit = torch.full_like(starts, -1, dtype=torch.long)
     for row in range(rows):
