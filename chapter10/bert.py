@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from chapter10.checkpoints import PretrainedConfig, PretrainedModel
+from chapter10.inputs import check_inputs, check_range
 from chapter10.transformer import (
     ACTIVATIONS,
     Transformer,
     TransformerConfig,
     check_config,
-    check_inputs,
 )
 
 
@@ -221,9 +221,16 @@ class Bert(BertModel):
             ValueError: wrong shape, too long, or an id outside the vocabulary.
         """
         config = self.config
-        check_inputs(input_ids, attention_mask, config.vocab_size, config.max_position_embeddings)
+        max_length = config.max_position_embeddings
+        check_inputs(input_ids, attention_mask, config.vocab_size, max_length=max_length)
         if token_type_ids is None:
             token_type_ids = torch.zeros_like(input_ids)
+        if token_type_ids.shape != input_ids.shape:
+            raise ValueError(
+                f"token_type_ids must have the shape of input_ids, {tuple(input_ids.shape)}, "
+                f"not {tuple(token_type_ids.shape)}."
+            )
+        check_range("token_type_ids", token_type_ids, config.type_vocab_size)
         if position_ids is None:
             position_ids = torch.arange(input_ids.shape[1], device=input_ids.device)[None]
         hidden_states = self.embeddings(input_ids, token_type_ids, position_ids)  # (B, T, E)

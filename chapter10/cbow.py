@@ -10,7 +10,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from chapter10.checkpoints import PretrainedConfig, PretrainedModel
-from chapter10.transformer import check_inputs
+from chapter10.inputs import check_inputs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ class PretrainedConfig:
 
     @property
     def model_type(self) -> str:
-        """The reference library's name of the family, a key of :data:`FORMATS`."""
+        """The reference library's name of the family, a key of ``chapter10.formats.FORMATS``."""
         return type(self).__name__.removesuffix("Config").lower()
 
     @property

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from chapter10.checkpoints import PretrainedConfig, PretrainedModel
+from chapter10.inputs import check_inputs
 from chapter10.transformer import (
     LayerCache,
     Transformer,
     TransformerConfig,
     cached_length,
     check_config,
-    check_inputs,
 )
 
 
@@ -138,8 +138,13 @@ class GPT(PretrainedModel):
             ValueError: wrong shape, too long, or an id outside the vocabulary.
         """
         start = cached_length(cache)
-        limit = self.config.max_position_embeddings - start
-        check_inputs(input_ids, attention_mask, self.config.vocab_size, limit)
+        check_inputs(
+            input_ids,
+            attention_mask,
+            self.config.vocab_size,
+            num_cached=start,
+            max_length=self.config.max_position_embeddings,
+        )
         if position_ids is None:
             end = start + input_ids.shape[1]
             position_ids = torch.arange(start, end, device=input_ids.device)[None]

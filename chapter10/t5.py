@@ -15,14 +15,15 @@ from torch import Tensor, nn
 
 from chapter10.checkpoints import PretrainedConfig, PretrainedModel
 from chapter10.formats import FORMATS, Format
+from chapter10.inputs import check_inputs
 from chapter10.transformer import (
     ACTIVATIONS,
     LayerCache,
     Transformer,
     TransformerConfig,
     TransformerOutput,
+    cached_length,
     check_config,
-    check_inputs,
 )
 
 
@@ -215,7 +216,12 @@ class T5(PretrainedModel):
             if input_ids is None:
                 raise ValueError("T5 needs input_ids, or what model.encode(input_ids) returned.")
             encoded = self.encode(input_ids, attention_mask, **asked)
-        check_inputs(decoder_input_ids, decoder_attention_mask, self.config.vocab_size)
+        check_inputs(
+            decoder_input_ids,
+            decoder_attention_mask,
+            self.config.vocab_size,
+            num_cached=cached_length(cache),
+        )
         decoded = self.decoder(
             self.dropout(self.word_embeddings(decoder_input_ids)),
             decoder_attention_mask,

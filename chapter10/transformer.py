@@ -313,45 +313,6 @@ def cached_length(cache: list[LayerCache] | None) -> int:
     return cache[0].attention.key.shape[2]
 
 
-def check_inputs(
-    input_ids: Tensor, attention_mask: Tensor | None, vocab_size: int, max_length: int | None = None
-) -> None:
-    """Reject what would otherwise fail far away, or not at all.
-
-    Token ids are compared with the vocabulary on the CPU only: on an accelerator the comparison
-    would make the host wait at every step.
-
-    Raises:
-        ValueError: says what was given and what would do.
-    """
-    if input_ids.dim() != 2 or input_ids.dtype not in (torch.int64, torch.int32):
-        raise ValueError(
-            "input_ids must be integers of shape (batch, length), "
-            f"not {input_ids.dtype} of shape {tuple(input_ids.shape)}."
-        )
-    if input_ids.numel() == 0:
-        raise ValueError(
-            f"input_ids of shape {tuple(input_ids.shape)} are empty; give at least one token."
-        )
-    if max_length is not None and input_ids.shape[1] > max_length:
-        raise ValueError(
-            f"{input_ids.shape[1]} tokens are more than the {max_length} positions of this model; "
-            "truncate the text or split it into overlapping windows (max_length and stride)."
-        )
-    if input_ids.device.type == "cpu":
-        low, high = int(input_ids.min()), int(input_ids.max())
-        if low < 0 or high >= vocab_size:
-            raise ValueError(
-                f"input_ids hold {low if low < 0 else high}, but the vocabulary has the ids 0 to "
-                f"{vocab_size - 1}; is this the tokeniser that the model was trained with?"
-            )
-    if attention_mask is not None and attention_mask.dim() != 2:
-        raise ValueError(
-            "attention_mask must have shape (batch, length) with 0 at padding, "
-            f"not {tuple(attention_mask.shape)}."
-        )
-
-
 def check_config(config: object) -> None:
     """Reject impossible values in a model's configuration.
 
