@@ -194,6 +194,20 @@ def detection_curve(
     return (rejected / trials).tolist()
 
 
+def token_kinds(original: Tensor, masked: MaskedTokens, mask_id: int) -> list[list[str]]:
+    """What became of every token, as `plotting.token_rows` names it, for each row.
+
+    "mask", "random" and "keep" for chosen ones ("keep" is all that looks unchanged), else "plain".
+    """
+    kinds = torch.zeros_like(original)
+    chosen = masked.prediction_mask
+    kinds[chosen] = 2
+    kinds[chosen & (masked.input_ids == original)] = 3
+    kinds[chosen & (masked.input_ids == mask_id)] = 1
+    names = ("plain", "mask", "random", "keep")
+    return [[names[kind] for kind in row] for row in kinds.tolist()]
+
+
 def independent_counts(candidates: int, ratio: float, rows: int, seed: int) -> Tensor:
     """(rows,) long: tokens chosen in each row when every token draws for itself (Bernoulli)."""
     generator = torch.Generator().manual_seed(seed)
