@@ -19,7 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from chapter10.batches import Batch, derive_seed, num_tokens
-from chapter10.gradients import Losses, LossFunction, backward, named_losses
+from chapter10.gradients import Losses, LossFunction, LossModule, backward
 from chapter10.history import History
 from chapter10.hub import CheckpointError
 from chapter10.processes import Processes, processes
@@ -102,12 +102,16 @@ def train(
             model.to(home).eval()
 
 
-def heldout_loss(
-    batches: Sequence[Batch], loss_fn: LossFunction
+def heldout_means(
+    batches: Sequence[Batch],
+    measure: Callable[[nn.Module, Batch], Mapping[str, tuple[Tensor, Tensor]]],
 ) -> Callable[[nn.Module], dict[str, float]]:
-    """An ``evaluate`` for :func:`train`: the mean loss over fixed batches, masks and all.
+    """An ``evaluate`` for :func:`train`: mean values over fixed batches, masks and all.
 
-    Gives ``loss``; where the loss has several parts, also each by its name.
+    Args:
+        batches: the same at every evaluation.
+        measure: (model, batch) -> {name: (sum, count)}; the mean is over all batches together, NaN
+            where there was nothing to count.
     """
     if not batches:
         raise ValueError("There are no held-out batches; hold back some examples.")
@@ -118,11 +122,23 @@ def heldout_loss(
         counts: dict[str, float] = {}
         for batch in batches:
             moved = {name: tensor.to(device) for name, tensor in batch.items()}
-            for name, (total, count) in named_losses(loss_fn(model, moved)).items():
+            for name, (total, count) in measure(model, moved).items():
                 sums[name] = sums.get(name, 0.0) + float(total)
                 counts[name] = counts.get(name, 0.0) + float(count)
-        means = {name: sums[name] / max(counts[name], 1.0) for name in sums}
-        return {"loss": sum(means.values()), **(means if len(means) > 1 else {})}
+        return {n: sums[n] / counts[n] if counts[n] else math.nan for n in sums}
+
+    return evaluate
+
+
+def heldout_loss(
+    batches: Sequence[Batch], loss_fn: LossFunction
+) -> Callable[[nn.Module], dict[str, float]]:
+    """An ``evaluate`` for :func:`train`: ``loss``, and where it has several parts also each."""
+    means = heldout_means(batches, lambda model, batch: LossModule(model, loss_fn)(batch))
+
+    def evaluate(model: nn.Module) -> dict[str, float]:
+        parts = means(model)
+        return {**parts, "loss": sum(parts.values())}
 
     return evaluate
 
@@ -156,12 +172,12 @@ class _Run:
         world: Processes,
         evaluate: Callable[[nn.Module], Mapping[str, float]] | None,
     ) -> None:
-        self.model, self.batches, self.loss_fn, self.config = model, batches, loss_fn, config
+        self.model, self.batches, self.config = model, batches, config
         self.world, self.evaluate = world, evaluate
         self.folder: Path | None = None
-        self.parallel: nn.Module = model
-        if world.size > 1:  # BERT without a next-sentence loss does not use its pooler
-            self.parallel = DistributedDataParallel(model, find_unused_parameters=True)
+        self.losses_of: nn.Module = LossModule(model, loss_fn)
+        if world.size > 1:
+            self.losses_of = DistributedDataParallel(self.losses_of, find_unused_parameters=True)
         self.optimizer = make_optimizer(model, config)
         self.history = History()
         self.best: dict[str, Tensor] = {}
@@ -238,8 +254,8 @@ class _Run:
         torch.manual_seed(derive_seed(config.seed, "step", step, self.world.rank))
         numbers = range(step * config.accumulate, (step + 1) * config.accumulate)
         batches = [self.batches[number] for number in numbers]
-        self.parallel.train()
-        loss = backward(self.parallel, batches, self.loss_fn, self.world, self.autocast)
+        self.losses_of.train()
+        loss = backward(self.losses_of, batches, self.world, self.autocast)
         if loss is None:
             raise TrainingError(
                 f"Step {step}: no position of its batch has a loss. Look at how labels are made, "
