@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import PackageNotFoundError, requires
+from importlib.metadata import PackageNotFoundError, metadata, requires
 from itertools import chain
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 import rattler
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import chapter10
@@ -53,6 +54,17 @@ def test_every_line_of_the_constraints_is_an_exact_pin() -> None:
 @pytest.mark.parametrize("asked", ASKED, ids=str)
 def test_the_pin_lies_in_the_range(asked: Requirement) -> None:
     assert PINS[canonicalize_name(asked.name)] in asked.specifier
+
+
+@pytest.mark.parametrize("name", sorted(PINS))
+def test_the_pin_installs_on_the_oldest_python_we_name(name: str) -> None:
+    """Debian 12 has Python 3.11.2, and some packages ask for 3.11.5."""
+    try:
+        wanted = metadata(name).get("Requires-Python", "")
+    except PackageNotFoundError:
+        pytest.skip("not installed here")
+    assert PROJECT["requires-python"] == ">=3.11"
+    assert SpecifierSet(wanted).contains("3.11.0")
 
 
 def test_everything_that_set_up_brings_is_pinned() -> None:
