@@ -99,6 +99,21 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert re.search(rf"^## {re.escape(version)}\b", _text("CHANGELOG.md"), re.MULTILINE)
 
 
+def test_an_installed_package_has_its_data_files() -> None:
+    """An editable install, as ours, finds files that a wheel would leave out."""
+    setuptools = tomllib.loads(_text("pyproject.toml"))["tool"]["setuptools"]
+    patterns = setuptools["package-data"]["chapter10"]
+    package = ROOT / "chapter10"
+    files = [
+        path.relative_to(package)
+        for path in package.rglob("*")
+        if path.is_file() and path.suffix not in {".py", ".pyc"}
+    ]
+    shipped = {f.relative_to(package) for pattern in patterns for f in package.glob(pattern)}
+    assert files
+    assert sorted(str(file) for file in set(files) - shipped) == []
+
+
 # --- conda and Binder
 
 CONDA_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch"}
