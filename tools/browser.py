@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,16 +26,8 @@ ARGUMENTS = [
 ]
 
 
-def find_chromium() -> str | None:
-    """Return the path of an installed Chromium or Chrome; ``CHAPTER10_CHROMIUM`` names another."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return os.environ.get("CHAPTER10_CHROMIUM") or next(
-        filter(None, map(shutil.which, names)), None
-    )
-
-
 @contextmanager
-def chromium(executable: str) -> Iterator[Browser]:
+def launched(executable: str) -> Iterator[Browser]:
     """Run the browser ``executable`` for the length of a ``with`` block."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
@@ -69,7 +59,7 @@ def built_pages(folder: Path = HTML) -> list[str]:
 
 
 def settle(page: Page) -> None:
-    """Wait until formulas are typeset, fonts are there and controls are drawn."""
+    """Wait until formulas are typeset and fonts are there."""
     page.wait_for_load_state("networkidle")
     page.evaluate("async () => { if (window.MathJax) await MathJax.startup.promise; }")
     page.evaluate("async () => { await document.fonts.ready; }")

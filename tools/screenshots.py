@@ -9,7 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from browser import HTML, built_pages, chromium, find_chromium, serve, settle
+from browser import HTML, built_pages, launched, serve, settle
+from chromium import find_chromium
 
 WIDTHS = (1280, 360)
 
@@ -31,7 +32,7 @@ def main() -> int:
         print("error: needs Chromium and a built book (`make book`)", file=sys.stderr)
         return 1
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    with chromium(executable) as browser, serve(chosen.html) as address:
+    with launched(executable) as browser, serve(chosen.html) as address:
         for scheme in ("light", "dark"):
             for width in WIDTHS:
                 page = browser.new_page(

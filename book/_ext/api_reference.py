@@ -38,7 +38,7 @@ def process_docstring(
     if what in {"attribute", "data", "property"}:
         # Napoleon would read "shape (batch, length): ..." as a type; it leaves a comment alone.
         lines[:0] = ["..", ""]
-    else:
+    elif what != "module":
         lines[:] = list_fields(lines)
 
 
