@@ -49,6 +49,7 @@ $(STAMP): pyproject.toml constraints.txt
 # A failed build forgets its doctrees: else the next one would skip the faulty page and succeed.
 book: $(STAMP) ## build the HTML book into _build/html, with warnings as errors
 	@$(PY) tools/notebooks.py --check >/dev/null || echo "note: some stored outputs are stale; 'make notebooks' renews them" >&2
+	@$(PY) -c 'from chapter10.evidence import write_page; write_page()'
 	$(BIN)/jupyter-book build . -W --keep-going -n || { rm -rf _build/.doctrees; exit 1; }
 
 serve: book ## build the book and show it at http://127.0.0.1:8000 (PORT=…)
