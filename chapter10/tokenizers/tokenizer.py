@@ -116,23 +116,19 @@ class Tokenizer:
     def from_pretrained(cls, name: str | os.PathLike[str]) -> Tokenizer:
         """Load a folder (tokenizer.json; else vocab.txt; else vocab.json and merges.txt) or, where
         there is no such folder, a model of the Hugging Face hub (the address in `HF_ENDPOINT`)."""
+        path = _model_file(name)
         config: dict[str, Any] = {}
         for file in ("special_tokens_map.json", "tokenizer_config.json"):
-            if path := _find(name, file):
-                config |= read_json(path)
-        if path := _find(name, "tokenizer.json"):
+            try:
+                found = find_file(name, file)
+            except CheckpointError:  # older models have neither
+                continue
+            config |= read_json(found)
+        if path.name == "tokenizer.json":
             return cls(json_pipeline(path, config=config))
-        if path := _find(name, "vocab.txt"):
+        if path.name == "vocab.txt":
             return cls.from_bert_vocab(path, config.get("do_lower_case", True))
-        if path := _find(name, "vocab.json"):
-            return cls.from_gpt2_files(path, find_file(name, "merges.txt"))
-        if not Path(name).is_dir():
-            find_file(name, "tokenizer.json")  # says what is wrong with the name or the network
-        raise CheckpointError(
-            f"{name} holds no tokeniser (tokenizer.json, vocab.txt, or vocab.json with "
-            "merges.txt). Where there is only a SentencePiece model, save it once with "
-            "transformers: AutoTokenizer.from_pretrained(...).save_pretrained(folder)."
-        )
+        return cls.from_gpt2_files(path, find_file(name, "merges.txt"))
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write tokenizer.json, tokenizer_config.json and special_tokens_map.json, each at once."""
@@ -328,7 +324,6 @@ class Tokenizer:
             ) from error
         finally:
             backend.no_truncation()
-            backend.encode_special_tokens = False
         if max_length is not None and truncation is None:
             for index, encoding in enumerate(found):
                 if len(encoding) > max_length:
@@ -352,8 +347,17 @@ class Tokenizer:
             row.pad(length, direction=side, pad_id=pad, pad_token=self.id_to_token(pad))
 
 
-def _find(name: str | os.PathLike[str], file: str) -> Path | None:
-    try:
-        return find_file(name, file)
-    except CheckpointError:
-        return None
+def _model_file(name: str | os.PathLike[str]) -> Path:
+    errors = []
+    for file in ("tokenizer.json", "vocab.txt", "vocab.json"):
+        try:
+            return find_file(name, file)
+        except CheckpointError as error:
+            errors.append(error)
+    if not Path(name).is_dir():
+        raise errors[0]
+    raise CheckpointError(
+        f"{name} holds no tokeniser (tokenizer.json, vocab.txt, or vocab.json with merges.txt). "
+        "Where there is only a SentencePiece model, save it once with transformers: "
+        "AutoTokenizer.from_pretrained(...).save_pretrained(folder)."
+    )
