@@ -33,7 +33,7 @@ setup: $(STAMP) ## create .venv and install everything into it
 $(STAMP): pyproject.toml constraints.txt
 	@for python in $(PYTHON); do \
 	  if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-	    echo "set-up with $$("$$python" --version): a few minutes and about 2 GB the first time"; \
+	    echo "set-up with $$("$$python" --version): a few minutes and about 2.2 GB the first time"; \
 	    "$$python" -m venv .venv || exit 1; \
 	    $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,test,real]' || { \
 	      echo "set-up failed: pip could not install the packages (its message is above). On a slow or" \
