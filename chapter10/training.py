@@ -90,6 +90,11 @@ def train(
     """
     if resume and folder is None:
         raise ValueError("resume needs the folder that holds the state of the run.")
+    if config.patience is not None and evaluate is None:
+        raise ValueError(
+            f"patience is {config.patience}, but there is no evaluation to be patient about; "
+            "give evaluate."
+        )
     home = next(model.parameters()).device
     cuda = list(range(torch.cuda.device_count()))
     with processes(config.device) as world, torch.random.fork_rng(cuda):
