@@ -144,13 +144,23 @@ def _add_data(commands: Any) -> None:
 
 def pretrain(options: Any) -> None:
     """``pretrain RECIPE``."""
-    from chapter10.recipes import find_recipe
+    from dataclasses import replace
+
+    from chapter10.recipes import load_recipe
     from chapter10.recipes import pretrain as train
 
-    recipe = find_recipe(options.recipe)
+    recipe = load_recipe(options.recipe)
+    if options.steps is not None:
+        recipe = replace(recipe, training=replace(recipe.training, steps=options.steps))
     folder = options.folder or Path("runs") / Path(options.recipe).stem
-    train(recipe, folder, resume=options.resume, steps=options.steps)
-    print(f"The model, its tokeniser and the history of its training are in {folder}.")
+    trained = train(recipe, folder, resume=options.resume)
+    rows = [
+        (name, f"{value:.4g}", f"{trained.baseline[name]:.4g}" if name in trained.baseline else "")
+        for name, value in trained.heldout.items()
+        if name != "step"
+    ]
+    print_table(("on held-out text", "model", "by frequency alone"), rows)
+    print(f"The model, its tokeniser, the recipe and the history are in {folder}.")
 
 
 def finetune(options: Any) -> None:
