@@ -194,6 +194,8 @@ def load_recipe(name: str | os.PathLike[str]) -> Recipe:
     if recipe.data.text is None:
         return recipe
     text = (path.parent / recipe.data.text).resolve()  # a recipe names its text from where it lies
+    if not text.is_file():
+        raise SettingsError(f"{path.name}.data.text names {text}, which is no file.")
     return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, text=str(text)))
 
 
