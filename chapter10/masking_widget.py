@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 import ipywidgets
 import torch
+from IPython.display import HTML
 
 from chapter10.experiments.masking import corruptor, make_batch, token_kinds
 from chapter10.objectives import Masking
 from chapter10.plotting import COLORS
 from chapter10.tokenizers import Tokenizer
+from chapter10.widgets import explore
 
 _WORDS = {"mask": "盖住", "random": "换掉", "keep": "不动", "plain": ""}
 
@@ -33,35 +34,33 @@ def corrupted_html(tokenizer: Tokenizer, text: str, masking: Masking, seed: int)
     return f'<div style="line-height:1.4">{"".join(boxes)}<br>{summary}</div>'
 
 
-def masking_sliders(tokenizer: Tokenizer, text: str) -> ipywidgets.VBox:
-    """Sliders for ratio, shares and seed, a box for the sentence, and what the model would read.
+def masking_sliders(tokenizer: Tokenizer, text: str) -> ipywidgets.Widget:
+    """Controls for sentence, ratio, shares and seed, and below them what the model would read.
 
-    The share of random tokens is limited to what the share of [MASK] leaves; the rest is kept.
+    The second share is one of the rest, so that all three always add up: 80 % and half of the
+    rest are BERT's 80/10/10.
     """
 
-    def slider(name: str, value: int, top: int) -> Any:
-        return ipywidgets.IntSlider(
-            value=value, min=0, max=top, description=name, style={"description_width": "9em"}
-        )
-
-    sentence = ipywidgets.Text(value=text, description="句子", style={"description_width": "9em"})
-    ratio = slider("选中 ratio %", 15, 100)
-    mask = slider("换成 [MASK] %", 80, 100)
-    swap = slider("换成随机 %", 10, 20)
-    seed = slider("种子 seed", 0, 50)
-    shown = ipywidgets.HTML()
-
-    def redraw(_: Any = None) -> None:
-        swap.max = 100 - mask.value
+    def draw(sentence: str, ratio: int, mask: int, swap: int, seed: int) -> HTML:
+        random_share = (1 - mask / 100) * swap / 100
         masking = Masking(
-            ratio=ratio.value / 100,
-            mask_share=mask.value / 100,
-            random_share=swap.value / 100,
-            keep_share=(100 - mask.value - swap.value) / 100,
+            ratio=ratio / 100,
+            mask_share=mask / 100,
+            random_share=random_share,
+            keep_share=1 - mask / 100 - random_share,
         )
-        shown.value = corrupted_html(tokenizer, sentence.value, masking, seed.value)
+        return HTML(corrupted_html(tokenizer, sentence, masking, seed))
 
-    for control in (sentence, ratio, mask, swap, seed):
-        control.observe(redraw, names="value")
-    redraw()
-    return ipywidgets.VBox([sentence, ratio, mask, swap, seed, shown])
+    def slider(value: int, top: int, name: str) -> ipywidgets.IntSlider:
+        return ipywidgets.IntSlider(value=value, min=0, max=top, description=name)
+
+    return explore(
+        draw,
+        {
+            "sentence": ipywidgets.Text(value=text, description="句子"),
+            "ratio": slider(15, 100, "选中 %"),
+            "mask": slider(80, 100, "换成 [MASK] %"),
+            "swap": slider(50, 100, "剩下的里面换成随机 %"),
+            "seed": slider(0, 50, "种子"),
+        },
+    )

@@ -8,13 +8,14 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from IPython.display import Code
+from IPython.display import Markdown
 
 
-def show_source(shown: Callable[..., Any] | type) -> Code:
+def show_source(shown: Callable[..., Any] | type) -> Markdown:
     """The source of a function or class as it stands in the package, without its docstring.
 
-    What the docstring says stands in the prose around it and in the API reference.
+    What the docstring says stands in the prose around it and in the API reference. It is Markdown,
+    because Jupyter and the book both colour its code to fit light and dark pages.
     """
     source = textwrap.dedent(inspect.getsource(shown))
     lines = source.splitlines()
@@ -25,4 +26,4 @@ def show_source(shown: Callable[..., Any] | type) -> Code:
         del lines[first.lineno - 1 : first.end_lineno]
         while lines[first.lineno - 1 : first.lineno] == [""]:
             del lines[first.lineno - 1]
-    return Code("\n".join(lines), language="python")
+    return Markdown("```python\n" + "\n".join(lines) + "\n```")
