@@ -8,7 +8,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from chapter10.batches import Batch, derive_seed, num_tokens
+from chapter10.evaluation import heldout_loss, heldout_means
 from chapter10.gradients import Losses, LossFunction, LossModule, backward
 from chapter10.history import History
 from chapter10.hub import CheckpointError
@@ -42,6 +43,7 @@ __all__ = [
     "TrainingConfig",
     "TrainingError",
     "heldout_loss",
+    "heldout_means",
     "make_optimizer",
     "train",
 ]
@@ -105,47 +107,6 @@ def train(
             return run.run()
         finally:
             model.to(home).eval()
-
-
-def heldout_means(
-    batches: Sequence[Batch],
-    measure: Callable[[nn.Module, Batch], Mapping[str, tuple[Tensor, Tensor]]],
-) -> Callable[[nn.Module], dict[str, float]]:
-    """An ``evaluate`` for :func:`train`: mean values over fixed batches, masks and all.
-
-    Args:
-        batches: the same at every evaluation.
-        measure: (model, batch) -> {name: (sum, count)}; the mean is over all batches together, NaN
-            where there was nothing to count.
-    """
-    if not batches:
-        raise ValueError("There are no held-out batches; hold back some examples.")
-
-    def evaluate(model: nn.Module) -> dict[str, float]:
-        device = next(model.parameters()).device
-        sums: dict[str, float] = {}
-        counts: dict[str, float] = {}
-        for batch in batches:
-            moved = {name: tensor.to(device) for name, tensor in batch.items()}
-            for name, (total, count) in measure(model, moved).items():
-                sums[name] = sums.get(name, 0.0) + float(total)
-                counts[name] = counts.get(name, 0.0) + float(count)
-        return {n: sums[n] / counts[n] if counts[n] else math.nan for n in sums}
-
-    return evaluate
-
-
-def heldout_loss(
-    batches: Sequence[Batch], loss_fn: LossFunction
-) -> Callable[[nn.Module], dict[str, float]]:
-    """An ``evaluate`` for :func:`train`: ``loss``, and where it has several parts also each."""
-    means = heldout_means(batches, lambda model, batch: LossModule(model, loss_fn)(batch))
-
-    def evaluate(model: nn.Module) -> dict[str, float]:
-        parts = means(model)
-        return {**parts, "loss": sum(parts.values())}
-
-    return evaluate
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
@@ -263,14 +224,14 @@ class _Run:
         loss = backward(self.losses_of, batches, self.world, self.autocast)
         if loss is None:
             raise TrainingError(
-                f"Step {step}: no position of its batch has a loss. Look at how labels are made, "
-                f"or leave out examples too short to have any. {self._last_good()}"
+                f"Step {step + 1}: no position of its batch has a loss. Look at how labels "
+                f"are made, or leave out examples too short to have any. {self._last_good()}"
             )
         parameters = [p for p in self.model.parameters() if p.grad is not None]
         norm = float(nn.utils.clip_grad_norm_(parameters, config.max_grad_norm or math.inf))
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise TrainingError(
-                f"Step {step}: the loss is {loss} and the gradient's length {norm}. Lower the "
+                f"Step {step + 1}: the loss is {loss} and the gradient's length {norm}. Lower the "
                 f"learning rate ({config.learning_rate:g}), warm up longer, or cut the gradient "
                 f"(max_grad_norm). {self._last_good()}"
             )

@@ -348,7 +348,7 @@ def test_bfloat16_on_the_cpu_trains_float32_weights() -> None:
 def test_a_batch_without_any_loss_is_refused() -> None:
     batch = collate(rows(3), torch.Generator())
     batch["labels"].fill_(IGNORE_INDEX)
-    with pytest.raises(TrainingError, match="Step 0: no position of its batch has a loss"):
+    with pytest.raises(TrainingError, match="Step 1: no position of its batch has a loss"):
         train(tagger(), [batch] * 9, loss_fn, config())
 
 
@@ -361,7 +361,7 @@ def test_a_loss_that_is_no_number_stops_and_the_last_state_stays(tmp_path: Path)
     bad = [collate([[19, 2]], torch.Generator())]
     model = tagger()
     with pytest.raises(
-        TrainingError, match=r"Step 5: the loss is nan.*after step 4 stays"
+        TrainingError, match=r"Step 6: the loss is nan.*after step 4 stays"
     ) as error:
         train(model, good + bad, explode, config(steps=9, checkpoint_every=2), folder=tmp_path)
     assert "learning rate" in str(error.value)
