@@ -250,8 +250,15 @@ _HEAD = """\
 
 ## 总表
 
-| 编号 | 说法 | 判定 | 出处 |
-|---|---|---|---|
+```{{list-table}}
+:header-rows: 1
+:widths: 8 56 16 20
+:class: stacked
+
+* - 编号
+  - 说法
+  - 判定
+  - 出处
 """
 
 _DETAILS = """
@@ -278,14 +285,14 @@ def page_text(book: Path | None = None) -> str:
         if rows_path(claim.id, book / "evidence").is_file()
     }
     lines = [
-        f"| {_anchor(claim.id, records)} | {claim.text} | "
-        f"{VERDICTS[records[claim.id]['verdict']] if claim.id in records else OPEN} | "
-        f"{_page_link(claim.page, book)} |"
+        f"* - {_anchor(claim.id, records)}\n  - {claim.text}\n"
+        f"  - {VERDICTS[records[claim.id]['verdict']] if claim.id in records else OPEN}\n"
+        f"  - {_page_link(claim.page, book)}"
         for claim in claims
     ]
     head = _HEAD.format(total=len(claims), measured=len(records), open=len(claims) - len(records))
     details = "".join(_details(record) for record in records.values())
-    return head + "\n".join(lines) + "\n" + (_DETAILS + details if details else "")
+    return head + "\n".join(lines) + "\n```\n" + (_DETAILS + details if details else "")
 
 
 def _anchor(name: str, records: dict[str, Any]) -> str:

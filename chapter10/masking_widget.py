@@ -34,7 +34,7 @@ def corrupted_html(tokenizer: Tokenizer, text: str, masking: Masking, seed: int)
     return f'<div style="line-height:1.4">{"".join(boxes)}<br>{summary}</div>'
 
 
-def masking_sliders(tokenizer: Tokenizer, text: str) -> ipywidgets.Widget:
+def masking_sliders(tokenizer: Tokenizer, text: str) -> ipywidgets.VBox:
     """Controls for sentence, ratio, shares and seed, and below them what the model would read.
 
     The second share is one of the rest, so that all three always add up: 80 % and half of the
@@ -54,13 +54,15 @@ def masking_sliders(tokenizer: Tokenizer, text: str) -> ipywidgets.Widget:
     def slider(value: int, top: int, name: str) -> ipywidgets.IntSlider:
         return ipywidgets.IntSlider(value=value, min=0, max=top, description=name)
 
-    return explore(
+    box = explore(
         draw,
         {
             "sentence": ipywidgets.Text(value=text, description="句子"),
             "ratio": slider(15, 100, "选中 %"),
             "mask": slider(80, 100, "换成 [MASK] %"),
-            "swap": slider(50, 100, "剩下的里面换成随机 %"),
+            "swap": slider(50, 100, "其余换随机 %"),
             "seed": slider(0, 50, "种子"),
         },
     )
+    box.children[0].layout.flex_flow = "row wrap"  # five controls do not fit one line
+    return box

@@ -40,6 +40,9 @@ class Batch(NamedTuple):
     """(sentences, length) long, 0 at padding."""
     candidates: Tensor
     """(sentences, length) bool, False at special tokens and padding."""
+    protected: Tensor
+    """(sentences, length) bool, True where nothing may ever be chosen; found without the masking's
+    own code, so that a fault there shows."""
 
 
 @cache
@@ -52,7 +55,9 @@ def make_batch(tokenizer: Tokenizer, texts: Sequence[str]) -> Batch:
     """Encode texts, and mark what may be corrupted."""
     encoded = tokenizer(list(texts))
     candidates = mask_candidates(encoded.input_ids, tokenizer.special_ids, encoded.attention_mask)
-    return Batch(encoded.input_ids, encoded.attention_mask, candidates)
+    specials = [[i in tokenizer.special_ids for i in row.input_ids] for row in encoded.encodings]
+    protected = torch.tensor(specials) | (encoded.attention_mask == 0)
+    return Batch(encoded.input_ids, encoded.attention_mask, candidates, protected)
 
 
 def corruptor(tokenizer: Tokenizer, batch: Batch, masking: Masking) -> Corrupt:
@@ -93,8 +98,9 @@ class Observed:
         )
 
 
-def observe(original: Tensor, candidates: Tensor, masked: MaskedTokens, mask_id: int) -> Observed:
-    """Count what one corruption did to one batch; all tensors (batch, length)."""
+def observe(batch: Batch, masked: MaskedTokens, mask_id: int) -> Observed:
+    """Count what one corruption did to one batch."""
+    original, candidates = batch.input_ids, batch.candidates
     chosen = masked.prediction_mask
     is_mask = masked.input_ids == mask_id
     same = masked.input_ids == original
@@ -107,7 +113,7 @@ def observe(original: Tensor, candidates: Tensor, masked: MaskedTokens, mask_id:
         changed=int((chosen & ~is_mask & ~same).sum()),
         unchanged=int((chosen & same).sum()),
         first_half=int((chosen & first_half).sum()),
-        forbidden=int((~candidates & (chosen | ~same)).sum()),
+        forbidden=int((batch.protected & (chosen | ~same)).sum()),
     )
 
 
@@ -161,7 +167,7 @@ def count_draws(
     """Corrupt one batch `draws` times and add up the counts."""
     total = Observed()
     for _ in range(draws):
-        total += observe(batch.input_ids, batch.candidates, corrupt(generator), mask_id)
+        total += observe(batch, corrupt(generator), mask_id)
     return total
 
 
