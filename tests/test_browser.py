@@ -34,6 +34,11 @@ STICKING_OUT = """() => {
 }"""
 
 
+CLIPPED = """() => [...document.querySelectorAll("span.math")]
+  .filter((e) => e.scrollWidth > e.clientWidth + 1 && e.scrollWidth < 0.6 * window.innerWidth)
+  .map((e) => e.textContent.slice(0, 80))"""
+
+
 @dataclass
 class Visit:
     """One page in the browser, and everything that went wrong on it."""
@@ -115,6 +120,7 @@ def test_page_is_whole(visit: Visit, path: str) -> None:
     assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
     assert not page.evaluate(STICKING_OUT)
+    assert not page.evaluate(CLIPPED), "formulas that would fit are cut off"
 
 
 @pytest.mark.parametrize("visit", [("http", DESK), ("file", DESK)], indirect=True, ids=str)
@@ -140,11 +146,11 @@ def test_stored_controls_are_drawn(visit: Visit, book_html: Path) -> None:
 
 
 def pages_that_say(words: str, folder: Path) -> set[str]:
-    """Return the pages with ``words`` in one paragraph, in one piece."""
+    """Return the pages with ``words`` in a paragraph or a term, in one piece."""
     found = set()
     for path in built_pages(folder):
         soup = BeautifulSoup((folder / path).read_text(encoding="utf-8"), "html.parser")
-        texts = (str(text) for text in soup.select("article p") for text in text.strings)
+        texts = (text for part in soup.select("article :is(p, dt)") for text in part.strings)
         if path.startswith("book/") and any(words in text for text in texts):
             found.add(path)
     return found

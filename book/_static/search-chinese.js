@@ -17,6 +17,8 @@ function splitQuery(query) {
 // What is marked on the page found is what was typed, not its pairs of characters.
 document.addEventListener("DOMContentLoaded", () => {
   if (typeof Search === "undefined") return;
+  // The theme loads the search on every page, whereupon Sphinx takes each for the page of results.
+  if (!document.getElementById("search-results")) SphinxHighlight.highlightSearchWords();
   const parse = Search._parseQuery;
   Search._parseQuery = (query) => {
     const parsed = parse(query);
