@@ -267,7 +267,13 @@ def test_early_stopping_goes_on_where_it_was(tmp_path: Path) -> None:
                     raise KeyboardInterrupt
                 return source[index]
 
-        return train(bert(), Dying(), loss_fn, PLAN, evaluate=evaluate, folder=folder, resume=True)
+        model = bert()
+        history = train(
+            model, Dying(), loss_fn, PLAN, evaluate=evaluate, folder=folder, resume=True
+        )
+        best = nn.utils.parameters_to_vector(model.parameters())
+        assert torch.equal(best, judged[4])
+        return history
 
     with pytest.raises(KeyboardInterrupt):
         attempt(13, tmp_path)

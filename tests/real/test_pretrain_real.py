@@ -18,7 +18,7 @@ def test_bert_learns_real_chinese(
 ) -> None:
     recipe = load_recipe("bert-zh-tiny")
     training = dataclasses.replace(
-        recipe.training, steps=300, warmup_steps=40, device="cpu", progress=False
+        recipe.training, steps=400, eval_every=100, device="cpu", progress=False
     )
     recipe = dataclasses.replace(
         recipe, training=training, data=dataclasses.replace(recipe.data, share=0.04)
