@@ -315,19 +315,14 @@ def _details(record: dict[str, Any]) -> str:
     ]
     sign = {">=": "≥", "<=": "≤"}[record["direction"]]
     cpu = math.fsum(row["cpu_seconds"] for row in record["rows"])
-    return (
-        f"""
-(evidence-{name.lower()})=
-### {name}：{VERDICTS[record["verdict"]]}
-
-{record["claim"]}
-
-量的是：{record["measure"]}。门槛：{sign} {record["threshold"]:g}。
-数据：{record["data"]}。版本 {record["version"]}，共 {cpu:.0f} CPU 秒。
-
-| 组 | 角色 | 平均 | 区间 | 种子数 |
-|---|---|---|---|---|
-"""
-        + "\n".join(rows)
-        + "\n"
-    )
+    lines = [
+        f"\n(evidence-{name.lower()})=",
+        f"### {name}：{VERDICTS[record['verdict']]}\n",
+        f"{record['claim']}\n",
+        f"量的是：{record['measure']}。门槛：{sign} {record['threshold']:g}。\n",
+        f"数据：{record['data']}。版本 {record['version']}，共 {cpu:.0f} CPU 秒。\n",
+        "| 组 | 角色 | 平均 | 区间 | 种子数 |",
+        "|---|---|---|---|---|",
+        *rows,
+    ]
+    return "\n".join(lines) + "\n"
