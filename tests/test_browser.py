@@ -34,8 +34,12 @@ STICKING_OUT = """() => {
 }"""
 
 
-CLIPPED = """() => [...document.querySelectorAll("span.math")]
-  .filter((e) => e.scrollWidth > e.clientWidth + 1 && e.scrollWidth < 0.6 * window.innerWidth)
+CLIPPED = """() => [...document.querySelectorAll("span.math mjx-math")]
+  .filter((e) => {
+    const drawn = e.getBoundingClientRect().width;
+    const shown = Math.min(e.parentElement.clientWidth, e.closest("span.math").clientWidth);
+    return drawn > shown + 1 && drawn < 0.6 * window.innerWidth;
+  })
   .map((e) => e.textContent.slice(0, 80))"""
 
 
