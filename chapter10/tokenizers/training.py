@@ -171,10 +171,16 @@ def _alphabet(backend: Backend, corpus: list[str]) -> list[str]:
 
 
 def _train_bpe(
-    backend: Backend, corpus: list[str], size: int, specials: list[str], alphabet: list[str]
+    backend: Backend,
+    corpus: list[str],
+    size: int,
+    specials: list[str],
+    alphabet: list[str],
+    min_frequency: int = 0,
 ) -> None:
     trainer = trainers.BpeTrainer(
         vocab_size=size,
+        min_frequency=min_frequency,
         special_tokens=specials,
         initial_alphabet=alphabet,
         limit_alphabet=len(alphabet),  # rare characters become unknown where there is no room
@@ -216,7 +222,8 @@ def _train_unigram(
     alphabet = _alphabet(backend, corpus)[: size - len(specials)]
     seeds = Backend(models.BPE())
     seeds.normalizer, seeds.pre_tokenizer = backend.normalizer, backend.pre_tokenizer
-    _train_bpe(seeds, corpus, 4 * size, [], alphabet)
+    # As in SentencePiece a piece must occur twice; else whole clauses are learned by heart.
+    _train_bpe(seeds, corpus, 4 * size, [], alphabet, min_frequency=2)
     vocab = seeds.get_vocab()
     pieces = unigram_pieces(
         seeds, corpus, sorted(vocab, key=vocab.__getitem__), size - len(specials)
