@@ -242,6 +242,7 @@ def execute(path: Path, root: Path = ROOT) -> tuple[float, int]:
         kernel_name="python3",
         timeout=CELL_TIMEOUT,
         record_timing=False,  # times of day would change the file at every execution
+        coalesce_streams=True,  # a progress bar is one line, as it stood at its end
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_executed=measure,
     )

@@ -104,6 +104,23 @@ def make_sentences(
     return Sentences(torch.cat(parts, dim=1), find_partners(is_reversed))
 
 
+def encode(tokenizer: Tokenizer, sentence: str) -> Tensor:
+    """The ids (LENGTH,) of a reader's own sentence, with [CLS] and [SEP].
+
+    The page shows what is wrong with a sentence to its reader, hence in Chinese.
+
+    Raises:
+        ValueError: not 顺 or 倒 and twelve of the language's characters.
+    """
+    wrong = sorted(set(sentence[1:]) - set(CHARACTERS))
+    if sentence[:1] not in (FORWARD, REVERSED) or len(sentence) != 1 + 2 * HALF or wrong:
+        raise ValueError(
+            f"“{sentence}”不是 {FORWARD} 或 {REVERSED} 加 {2 * HALF} 个字；这 {2 * HALF} 个字从"
+            f"“{CHARACTERS}”里选。"
+        )
+    return tokenizer([sentence]).input_ids[0]
+
+
 class TrainingSentences:
     """Batch k: new sentences and new blanks, a pure function of (seed, k). A BatchSource."""
 
@@ -217,6 +234,22 @@ def partner_attention(model: BertForPreTraining, blanks: Blanks) -> Tensor:
     assert attentions is not None
     shares = [layer[blanks.rows, :, blanks.blanks, blanks.partners] for layer in attentions]
     return torch.stack(shares).mean(1)  # (layers, B, heads) -> (layers, heads)
+
+
+@torch.no_grad()
+def blank_maps(model: BertForPreTraining, tokenizer: Tokenizer, input_ids: Tensor) -> Tensor:
+    """Attention maps of one sentence (LENGTH,) whose characters are blanked in turn.
+
+    Returns (layers, heads, LENGTH, LENGTH): row i is where position i looks while it is the blank
+    itself. [CLS], 顺 or 倒, and [SEP] are never blanks; their rows come from the whole sentence.
+    """
+    every = torch.arange(LENGTH)
+    rows = input_ids.repeat(LENGTH, 1)
+    rows[every[FIRST:-1], every[FIRST:-1]] = mask_id(tokenizer)
+    attentions = model(rows, output_attentions=True).attentions
+    assert attentions is not None
+    maps = torch.stack(attentions)  # (layers, LENGTH, heads, LENGTH, LENGTH)
+    return maps[:, every, :, every].permute(1, 2, 0, 3)  # from (LENGTH, layers, heads, LENGTH)
 
 
 @torch.no_grad()

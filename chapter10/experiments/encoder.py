@@ -43,9 +43,10 @@ def reference_difference(model: Bert, input_ids: Tensor) -> float | None:
     """
     if find_spec("transformers") is None:
         return None
-    # Named in a string for the type checker's sake: the library is no dependency of the package.
     from transformers.models.bert import BertModel  # type: ignore[import-untyped,unused-ignore]
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         model.save_pretrained(folder)
         reference = BertModel.from_pretrained(folder, attn_implementation="eager").eval()

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from chapter10.plotting.style import COLORS, WIDTH, new_figure
+from chapter10.plotting.style import COLORS, WIDTH, new_figure, text_units
 
 KINDS = ("plain", "special", "mask", "random", "keep", "focus")
 """What a token's box can say. All but plain and focus are also told by a mark in the corner."""
@@ -57,7 +57,7 @@ def token_rows(
         )
     if unknown := {kind for row in kinds for kind in row} - set(KINDS):
         raise ValueError(f"unknown kinds {sorted(unknown)}; choose from {', '.join(KINDS)}.")
-    widths = [[max(1.0, 0.45 + 0.28 * text_units(token)) for token in row] for row in rows]
+    widths = [[token_width(token) for token in row] for row in rows]
     span = max(12.0, *(sum(row) for row in widths))
     unit = WIDTH / span  # inches of one box of one character
     row_height = 1.0 + 0.32 / unit  # in boxes: the box and its label
@@ -78,9 +78,9 @@ def token_rows(
     return figure
 
 
-def text_units(token: str) -> float:
-    """Width of a token: 1 for a Latin letter, 2 for a Chinese character."""
-    return sum(2.0 if char > "⺀" else 1.0 for char in token)
+def token_width(token: str) -> float:
+    """Width of a token's box, its mark included; that of one Chinese character is 1."""
+    return 1.0 + 0.35 * max(0.0, text_units(token) - 2.0)
 
 
 def encoder_flow(length: int, hidden_size: int, num_hidden_layers: int, vocab_size: int) -> Figure:
@@ -106,7 +106,7 @@ def encoder_flow(length: int, hidden_size: int, num_hidden_layers: int, vocab_si
         y = (len(steps) - 1 - i) * 1.5
         box(axes, 0.6, y, 8.2, 1.0, COLORS[kind])
         axes.text(4.7, y + 0.5, name, ha="center", va="center")
-        axes.text(9.1, y + 0.5, shape, va="center", color=COLORS["quiet"], fontsize=10)
+        axes.text(9.3, y + 0.5, shape, va="center", color=COLORS["quiet"], fontsize=10)
         if i:
             axes.annotate("", (4.7, y + 0.95), (4.7, y + 1.55), arrowprops={"arrowstyle": "->"})
     low, high = 1.5 - 0.12, 5 * 1.5 - 0.38  # around the four steps of one layer

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike
 
-from chapter10.plotting.style import new_figure
+from chapter10.plotting.style import new_figure, text_units
 
 
 def draw_cells(
@@ -26,7 +26,8 @@ def draw_cells(
 ) -> AxesImage:
     """Draw one matrix of cells with its labels; return what a colour bar needs."""
     image = axes.imshow(values, cmap=cmap, vmin=low, vmax=high, aspect="equal")
-    axes.set_xticks(range(len(columns)), columns)
+    long = max(map(text_units, columns), default=0) > 2
+    axes.set_xticks(range(len(columns)), columns, rotation=90 if long else 0)
     axes.set_yticks(range(len(rows)), rows)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

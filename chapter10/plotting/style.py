@@ -88,3 +88,8 @@ def new_figure(height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, 
     figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, height), squeeze=False)
     plt.close(figure)
     return figure, list(axes.flat)
+
+
+def text_units(token: str) -> float:
+    """Width of a token: 1 for a Latin letter, 2 for a Chinese character."""
+    return sum(2.0 if char > "⺀" else 1.0 for char in token)
