@@ -38,8 +38,11 @@ from chapter10.settings import (
     check_key,
     convert,
     convert_fields,
+    flat,
+    plain,
     read_settings,
 )
+from chapter10.snapshots import SNAPSHOT_FILE
 from chapter10.t5 import T5, T5Config
 from chapter10.tokenizers import Tokenizer
 from chapter10.training import heldout_means, train
@@ -276,7 +279,8 @@ def pretrain(
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     folder = Path(folder)
-    _claim(folder, recipe, resume)
+    content = _content(recipe)
+    _check_folder(folder, content, resume)
     sides = read_documents(recipe.data)
     tokenizer = Tokenizer.train(
         (line for document in sides["train"] for line in document),
@@ -299,6 +303,9 @@ def pretrain(
         losses = [value for name, value in values.items() if not name.endswith("_accuracy")]
         return {"loss": sum(losses), **values}
 
+    if is_first_process():
+        text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+        write_whole(folder / RECIPE_FILE, lambda path: path.write_text(text, "utf-8") and None)
     model = _new_model(recipe, tokenizer)
     history = train(
         model,
@@ -333,26 +340,19 @@ def _new_model(recipe: Recipe, tokenizer: Tokenizer) -> PretrainedModel:
         return FAMILIES[recipe.family][1](recipe.config(settled))
 
 
-def _claim(folder: Path, recipe: Recipe, resume: bool) -> None:
-    """Write the recipe into the folder, or see that the one there is the same.
+def _check_folder(folder: Path, content: Mapping[str, Any], resume: bool) -> None:
+    """See that the folder holds no run, or the one that is to be resumed.
 
     Raises:
-        CheckpointError: there is one and ``resume`` was not said, or it is another one.
+        CheckpointError: there is one and ``resume`` was not said, or it is of another recipe.
     """
-    path = folder / RECIPE_FILE
-    content = _plain(dataclasses.asdict(recipe))
-    keys = _OBJECTIVE_KEYS[recipe.family]  # no other may stand in a file
-    content["objective"] = {key: content["objective"][key] for key in keys}
-    if not path.is_file():
-        if is_first_process():
-            text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
-            write_whole(path, lambda temporary: temporary.write_text(text, "utf-8") and None)
+    if not (folder / SNAPSHOT_FILE).is_file():
         return
-    if not resume and int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if not resume:
         raise CheckpointError(
             f"{folder} holds a run already; resume it, or give another folder (or delete this one)."
         )
-    here, there = _flat(content), _flat(read_settings(path))
+    here, there = flat(content), flat(read_settings(folder / RECIPE_FILE))
     for key in sorted(here.keys() | there.keys()):
         if key not in _FREE and here.get(key) != there.get(key):
             raise CheckpointError(
@@ -361,22 +361,12 @@ def _claim(folder: Path, recipe: Recipe, resume: bool) -> None:
             )
 
 
+def _content(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as its file says it."""
+    content: dict[str, Any] = plain(dataclasses.asdict(recipe))
+    keys = _OBJECTIVE_KEYS[recipe.family]  # no other may stand in a file
+    content["objective"] = {key: content["objective"][key] for key in keys}
+    return content
+
+
 _FREE = frozenset(f"training.{name}" for name in ("checkpoint_every", "device", "progress"))
-
-
-def _plain(value: Any) -> Any:
-    """Nested settings as YAML knows them."""
-    if isinstance(value, Mapping):
-        return {name: _plain(part) for name, part in value.items()}
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as ``section.key``."""
-    flat: dict[str, Any] = {}
-    for name, value in content.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat

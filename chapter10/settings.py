@@ -113,3 +113,21 @@ def convert(value: Any, wanted: Any, where: str) -> Any:
         return value
     names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
     raise SettingsError(f"{where} is {value!r}; give {names.get(wanted, str(wanted))}.")
+
+
+def plain(value: Any) -> Any:
+    """Nested settings as YAML knows them."""
+    if isinstance(value, Mapping):
+        return {name: plain(part) for name, part in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as ``section.key``."""
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            flat |= flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat

@@ -26,6 +26,7 @@ from chapter10.recipes import (
 from chapter10.settings import SettingsError
 from chapter10.t5 import T5
 from chapter10.tokenizers import Tokenizer
+from chapter10.training import TrainingError
 
 SUBJECTS, VERBS, OBJECTS = "猫狗鸟鱼马牛", "看追等喊找听", "山水花草石云"
 LINES = [
@@ -302,3 +303,9 @@ def test_settings_hold_for_recipes_made_in_code() -> None:
     with pytest.raises(ValueError, match="give one of the two"):
         DataSettings()
     assert isinstance(load_recipe("bert-zh-offline"), Recipe)
+
+
+def test_a_start_that_failed_does_not_claim_the_folder(write: Any, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"Step \d+: the loss is .*No state of this run"):
+        pretrain(write(content(learning_rate=1e30, max_grad_norm=None)), tmp_path / "out")
+    assert pretrain(write(content(steps=1)), tmp_path / "out").history.steps == [1]
