@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from drawing import all_alike, generator, within_sigmas
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
 from chapter10.objectives import (
     IGNORE_INDEX,
-    SentencePair,
     SpanCorruption,
     corrupt_delete,
     corrupt_infill,
@@ -25,99 +24,17 @@ from chapter10.objectives import (
     corrupt_permute,
     corrupt_rotate,
     corrupt_spans,
-    next_sentence_pairs,
     restore_mass,
-    restore_order,
     restore_spans,
-    sentence_order_pairs,
 )
 
 MASK, EOS = 4, 1
 SENTINELS = list(range(200, 100, -1))  # descending, as in T5's own vocabulary
 
 
-def generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
 def text(length: int) -> Tensor:
     """Distinct ids, so that every token tells where it came from."""
     return torch.arange(1000, 1000 + length)
-
-
-def within_sigmas(hits: int, trials: int, share: float, sigmas: float = 4.0) -> bool:
-    return abs(hits - trials * share) <= sigmas * math.sqrt(trials * share * (1 - share))
-
-
-def all_alike(seen: Counter[tuple[int, ...]], kinds: int) -> bool:
-    """Chi-square over equally likely outcomes, 4.5 sigma of its normal approximation."""
-    trials = seen.total()
-    chi2 = sum((count - trials / kinds) ** 2 for count in seen.values()) * kinds / trials
-    chi2 += (kinds - len(seen)) * trials / kinds
-    return len(seen) <= kinds and chi2 < (kinds - 1) + 4.5 * math.sqrt(2 * (kinds - 1))
-
-
-# --- pairs of sentences ---------------------------------------------------------------------
-
-
-def documents(count: int, sentences: int) -> list[list[str]]:
-    return [[f"{number}:{line}" for line in range(sentences)] for number in range(count)]
-
-
-def where(sentence: str) -> tuple[int, int]:
-    number, line = sentence.split(":")
-    return int(number), int(line)
-
-
-def test_next_sentences_are_half_the_next_half_from_another_document() -> None:
-    pairs = next_sentence_pairs(documents(20, 501), generator(0))
-    assert len(pairs) == 10_000
-    assert within_sigmas(sum(pair.label for pair in pairs), len(pairs), 0.5)
-    for pair in pairs:
-        (number, line), (other, following) = where(pair.first), where(pair.second)
-        assert (other == number) == (pair.label == 0)
-        assert pair.label == 1 or following == line + 1
-    # Each other document, and each of its sentences, is as likely as any other.
-    random_ones = [where(pair.second) for pair in pairs if pair.label == 1]
-    assert all_alike(Counter((number,) for number, _ in random_ones), 20)
-    assert all_alike(Counter((line % 3,) for _, line in random_ones), 3)
-
-
-def test_next_sentences_take_each_other_document_alike_whatever_its_length() -> None:
-    uneven = [["0:0", "0:1"] * 5000, [], ["2:0"], [f"3:{line}" for line in range(50)]]
-    pairs = next_sentence_pairs(uneven, generator(1))
-    drawn = [where(p.second)[0] for p in pairs if p.label == 1 and where(p.first)[0] == 0]
-    assert within_sigmas(drawn.count(2), len(drawn), 0.5)
-    assert set(drawn) == {2, 3}
-
-
-def test_sentence_order_swaps_half_and_stays_in_its_document() -> None:
-    texts = documents(20, 501)
-    pairs = sentence_order_pairs(texts, generator(0))
-    assert len(pairs) == 10_000
-    assert within_sigmas(sum(pair.label for pair in pairs), len(pairs), 0.5)
-    for pair in pairs:
-        (number, line), (other, following) = where(pair.first), where(pair.second)
-        assert other == number
-        assert following - line == (1 if pair.label == 0 else -1)
-    neighbours = [pair for lines in texts for pair in pairwise(lines)]
-    assert [restore_order(pair) for pair in pairs] == neighbours
-
-
-@pytest.mark.parametrize("make", [next_sentence_pairs, sentence_order_pairs])
-def test_pairs_depend_on_the_generator_alone(make: Callable[..., list[SentencePair]]) -> None:
-    texts = documents(3, 20)
-    assert make(texts, generator(4)) == make(texts, generator(4)) != make(texts, generator(5))
-    assert texts == documents(3, 20)
-    assert make([["a"], ["b"]], generator(0)) == []  # no neighbours, no pairs
-    with pytest.raises(ValueError, match="list of its sentences"):
-        make(["今天天气很好。", "明天呢?"], generator(0))
-
-
-@pytest.mark.parametrize("texts", [[], [["a", "b"]], [["a", "b"], []]])
-def test_next_sentences_need_two_documents(texts: list[list[str]]) -> None:
-    with pytest.raises(ValueError, match="at least two"):
-        next_sentence_pairs(texts, generator(0))
 
 
 # --- T5 -------------------------------------------------------------------------------------
