@@ -154,6 +154,10 @@ _OBJECTIVE_KEYS: dict[str, tuple[str, ...]] = {
 _SETTLED = ("vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
 
 
+# What may differ when a run is taken up again: it has no influence on the result.
+_FREE = frozenset(f"training.{name}" for name in ("checkpoint_every", "device", "progress"))
+
+
 @dataclass(frozen=True)
 class Pretrained:
     """What :func:`pretrain` made: also in its folder.
@@ -367,6 +371,3 @@ def _content(recipe: Recipe) -> dict[str, Any]:
     keys = _OBJECTIVE_KEYS[recipe.family]  # no other may stand in a file
     content["objective"] = {key: content["objective"][key] for key in keys}
     return content
-
-
-_FREE = frozenset(f"training.{name}" for name in ("checkpoint_every", "device", "progress"))

@@ -124,10 +124,8 @@ def plain(value: Any) -> Any:
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested settings as ``section.key``."""
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, value in content.items():
-        if isinstance(value, Mapping):
-            flat |= flat(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
+        inner = isinstance(value, Mapping)
+        found |= flat(value, f"{prefix}{name}.") if inner else {f"{prefix}{name}": value}
+    return found
