@@ -10,7 +10,7 @@ Shapes are written B (rows of the batch), T (length of the longest), V (vocabula
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,12 @@ _BLOCK = 1000  # texts tokenised at once: the library uses its own threads on ea
 
 
 class Objective(ABC):
-    """What pretraining needs to know of an objective."""
+    """What pretraining needs to know of an objective.
+
+    name: of its loss, and with ``_accuracy`` of how often the best guess is right.
+    """
+
+    name: ClassVar[str]
 
     @abstractmethod
     def rows(self, documents: Documents) -> Sequence[Any]:
@@ -94,6 +99,8 @@ class MaskedLanguageModel(Objective):
             second line follows (NSP), or which came first (SOP; Lan et al. 2020).
         seed: of the choice of pairs.
     """
+
+    name = "masked"
 
     def __init__(
         self,
@@ -163,7 +170,7 @@ class MaskedLanguageModel(Objective):
             batch["token_type_ids"],
             prediction_mask=chosen,
         )
-        asked = {"masked": (output.prediction_logits, batch["labels"][chosen])}
+        asked = {self.name: (output.prediction_logits, batch["labels"][chosen])}
         if "sentence_labels" in batch:
             asked["sentence"] = (output.seq_relationship_logits, batch["sentence_labels"])
         return asked
@@ -176,6 +183,8 @@ class NextToken(Objective):
         tokenizer: of style "gpt"; its end token stands after every line.
         max_length: tokens of a row.
     """
+
+    name = "next"
 
     def __init__(self, tokenizer: Tokenizer, *, max_length: int = 128) -> None:
         if tokenizer.eos_token_id is None:
@@ -206,7 +215,7 @@ class NextToken(Objective):
         """``next``: the token after each position but the padding."""
         chosen = batch["labels"] != IGNORE_INDEX
         output = model(batch["input_ids"], batch["attention_mask"], prediction_mask=chosen)
-        return {"next": (output.logits, batch["labels"][chosen])}
+        return {self.name: (output.logits, batch["labels"][chosen])}
 
 
 class SpanDenoising(Objective):
@@ -218,6 +227,8 @@ class SpanDenoising(Objective):
         max_length: of a row in tokens, the end token not counted.
         density, mean_span_length: share of tokens cut out, and in how long pieces.
     """
+
+    name = "spans"
 
     def __init__(
         self,
@@ -287,7 +298,7 @@ class SpanDenoising(Objective):
             batch["decoder_attention_mask"],
             prediction_mask=chosen,
         )
-        return {"spans": (output.logits, batch["labels"][chosen])}
+        return {self.name: (output.logits, batch["labels"][chosen])}
 
 
 def unigram_baseline(token_counts: Tensor, heldout: Sequence[Batch]) -> dict[str, float]:

@@ -162,8 +162,9 @@ _FREE = frozenset(f"training.{name}" for name in ("checkpoint_every", "device", 
 class Pretrained:
     """What :func:`pretrain` made: also in its folder.
 
-    heldout: the last evaluation, or the best where there was ``patience``. baseline: what guessing
-    by frequency alone gets on the same labels.
+    heldout: the last evaluation, or the best where there was ``patience``: ``loss``, the sum of all
+    parts, and each part with its ``_accuracy``. baseline: what guessing tokens by frequency alone
+    gets on the same labels, under the same names.
     """
 
     model: PretrainedModel
@@ -320,7 +321,9 @@ def pretrain(
         folder=folder,
         resume=resume,
     )
-    baseline = unigram_baseline(objective.token_counts(rows["train"]), heldout)
+    chance = unigram_baseline(objective.token_counts(rows["train"]), heldout)
+    name = objective.name
+    baseline = {name: chance["loss"], f"{name}_accuracy": chance["accuracy"]}
     judged = {int(entry["step"]): entry for entry in history.evaluations}
     result = judged.get(history.best_step or len(history.steps), {})
     if is_first_process():

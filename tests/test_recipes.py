@@ -86,7 +86,8 @@ def test_each_family_from_file_to_folder(
     made = pretrain(write(settings), tmp_path / "out")
     assert made.history.curve()[0] == [0, 20, 40]
     assert made.heldout["loss"] == made.heldout[loss] < made.history.evaluations[0]["loss"] - 0.5
-    assert 0 <= made.heldout[f"{loss}_accuracy"] <= 1
+    assert made.baseline.keys() == {loss, f"{loss}_accuracy"}
+    assert made.heldout[f"{loss}_accuracy"] >= made.baseline[f"{loss}_accuracy"] > 0
     assert json.loads((tmp_path / "out/results.json").read_text())["baseline"] == made.baseline
     loaded = model_class.from_pretrained(tmp_path / "out")
     tokenizer = Tokenizer.from_pretrained(tmp_path / "out")
