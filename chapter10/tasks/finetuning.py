@@ -213,7 +213,7 @@ def choose(task: Task[Any, Any, Any], splits: Splits, *, labels: int, seed: int)
         train=draw("train", labels, seed),
         validation=draw("validation", MAX_VALIDATION),
         test=draw("test", MAX_TEST),
-        notes=notes,
+        notes=dict(notes),
     )
 
 
