@@ -66,6 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     add.add_argument("--folder", type=Path, help="where the model goes (default: runs/RECIPE)")
     add.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     add.add_argument("--steps", type=int, help="make this many updates instead of the recipe's")
+    add_threads(add)
 
     add = command("finetune", finetune, "train a task's head and body", "finetune sentiment")
     add.add_argument("task", help="sentiment, tagging, nli or qa")
@@ -74,6 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
     add.add_argument("--labels", type=int, default=512, help="labelled examples (default: 512)")
     add.add_argument("--steps", type=int, default=200, help="updates (default: 200)")
     add.add_argument("--seed", type=int, default=0)
+    add_threads(add)
 
     add = command(
         "generate",
@@ -112,6 +114,11 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """One thread by default: small models are fastest so, and a resumed run stays bit-equal."""
+    parser.add_argument("--threads", type=int, default=1, help="for torch (default: 1)")
+
+
 def _add_data(commands: Any) -> None:
     data: Parser = commands.add_parser(
         "data",
@@ -146,12 +153,17 @@ def pretrain(options: Any) -> None:
     """``pretrain RECIPE``."""
     from dataclasses import replace
 
+    import torch
+
     from chapter10.recipes import load_recipe
     from chapter10.recipes import pretrain as train
 
     recipe = load_recipe(options.recipe)
     if options.steps is not None:
-        recipe = replace(recipe, training=replace(recipe.training, steps=options.steps))
+        warmup = min(recipe.training.warmup_steps, options.steps)
+        training = replace(recipe.training, steps=options.steps, warmup_steps=warmup)
+        recipe = replace(recipe, training=training)
+    torch.set_num_threads(options.threads)
     folder = options.folder or Path("runs") / Path(options.recipe).stem
     trained = train(recipe, folder, resume=options.resume)
     rows = [
@@ -165,8 +177,11 @@ def pretrain(options: Any) -> None:
 
 def finetune(options: Any) -> None:
     """``finetune TASK``."""
+    import torch
+
     from chapter10.tasks import finetune as train
 
+    torch.set_num_threads(options.threads)
     result = train(
         options.task,
         model=options.model,
