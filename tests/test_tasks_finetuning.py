@@ -88,10 +88,10 @@ def test_a_run_and_what_it_keeps(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         result = finetune(
-            "sentiment", folder=tmp_path, labels=120, steps=60, seed=3, progress=False
+            "sentiment", folder=tmp_path, labels=200, steps=150, seed=3, progress=False
         )
     assert result.metrics["accuracy"] == 1.0 > result.baselines["most frequent class"]["accuracy"]
-    assert result.examples["train"] == 120
+    assert result.examples["train"] == 200
     assert result.notes["repeated examples"] == 20
     assert result.notes["rows left out by the parser"] == 1
     assert [row[0] for row in result.rows()] == ["accuracy", "macro_f1"]

@@ -2,6 +2,7 @@
 section 3.2). Both get gradients. The same steps from a random body are what it is compared with."""
 
 import dataclasses
+import math
 import random
 import warnings
 from collections import Counter
@@ -117,7 +118,7 @@ def finetune(
     config = TrainingConfig(
         steps=steps,
         warmup_steps=steps // 10,
-        eval_every=max(1, steps // EVALUATIONS),
+        eval_every=max(1, math.ceil(steps / EVALUATIONS)),
         patience=EVALUATIONS + 2,  # never stops early, but keeps the best weights
         maximize=True,
         seed=seed,
