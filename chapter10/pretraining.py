@@ -1,7 +1,7 @@
 """Three ways to make a loss out of plain text: what becomes a row, a batch, a loss, a score.
 
 Each objective has ``rows`` (texts -> rows of ids), ``collate`` (rows, generator -> batch) for
-:class:`chapter10.batches.Batches`, ``loss`` for :func:`chapter10.training.train`, and ``measure``
+:class:`~chapter10.training.Batches`, ``loss`` for :func:`chapter10.training.train`, and ``measure``
 for held-out text. Scores over the vocabulary are computed only where there is a label.
 
 Shapes are written B (rows of the batch), T (length of the longest), V (vocabulary).
@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from chapter10.batches import Batch, generator, pack, pad_rows
 from chapter10.objectives import (
     IGNORE_INDEX,
     Masking,
@@ -29,6 +28,7 @@ from chapter10.objectives import (
     sentence_order_pairs,
 )
 from chapter10.tokenizers import Encoding, Tokenizer
+from chapter10.training.batches import Batch, generator, pack, pad_rows
 
 Sums = dict[str, tuple[Tensor, Tensor]]
 Documents = Sequence[Sequence[str]]

@@ -11,11 +11,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from chapter10 import BertConfig, BertForPreTraining
-from chapter10.batches import Batch, Batches
-from chapter10.history import History
 from chapter10.objectives import IGNORE_INDEX, cross_entropy_sum
-from chapter10.processes import Processes
 from chapter10.training import TrainingConfig, heldout_loss, train
+from chapter10.training.batches import Batch, Batches
+from chapter10.training.history import History
+from chapter10.training.processes import Processes
 
 STEPS = 50
 

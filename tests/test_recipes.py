@@ -10,7 +10,6 @@ import torch
 import yaml
 
 from chapter10 import BertForPreTraining
-from chapter10.batches import Batches
 from chapter10.gpt import GPT
 from chapter10.hub import CheckpointError
 from chapter10.objectives import IGNORE_INDEX, Masking
@@ -23,10 +22,11 @@ from chapter10.recipes import (
     read_documents,
     shipped_recipes,
 )
-from chapter10.settings import SettingsError
+from chapter10.recipes.settings import SettingsError
 from chapter10.t5 import T5
 from chapter10.tokenizers import Tokenizer
 from chapter10.training import TrainingError
+from chapter10.training.batches import Batches
 
 SUBJECTS, VERBS, OBJECTS = "猫狗鸟鱼马牛", "看追等喊找听", "山水花草石云"
 LINES = [

@@ -18,10 +18,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import chapter10.hub
-import chapter10.snapshots
+import chapter10.training.snapshots
 from chapter10 import BertConfig, BertForPreTraining
-from chapter10.batches import Batch, Batches, pad_rows
-from chapter10.history import History
 from chapter10.hub import CheckpointError
 from chapter10.objectives import (
     IGNORE_INDEX,
@@ -31,6 +29,8 @@ from chapter10.objectives import (
     mask_tokens,
 )
 from chapter10.training import TrainingConfig, TrainingError, heldout_loss, train
+from chapter10.training.batches import Batch, Batches, pad_rows
+from chapter10.training.history import History
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 SPECIAL = {0, 1, 2, 3, 4}
@@ -132,7 +132,7 @@ def do_nothing(original: Any, *args: Any, **options: Any) -> None:
 
 MOMENTS: dict[str, tuple[Any, str, Callable[..., None]]] = {
     "after an update": (torch.optim.AdamW, "step", do_first),
-    "in the middle of a write": (chapter10.snapshots, "save_file", half_written),
+    "in the middle of a write": (chapter10.training.snapshots, "save_file", half_written),
     "before the rename": (chapter10.hub.os, "replace", do_nothing),
     "after the rename": (chapter10.hub.os, "replace", do_first),
     "between two accumulated batches": (Tensor, "backward", do_first),

@@ -82,7 +82,11 @@ def test_padding_changes_no_loss(batch: list[TextExample]) -> None:
     model = tiny_model(TASK)
     rows = TASK.encode(batch)
     tensors = TASK.collate(rows)
-    assert tensors["attention_mask"].sum(1).tolist() == [len(row) for row in rows]
+    for place, row in enumerate(rows):
+        padding = [0] * (tensors["input_ids"].shape[1] - len(row))
+        assert tensors["input_ids"][place].tolist() == row.input_ids + padding
+        assert tensors["token_type_ids"][place].tolist() == row.token_type_ids + padding
+        assert tensors["attention_mask"][place].tolist() == [1] * len(row) + padding
     total, count = TASK.loss(model, tensors)
     alone, number = losses_one_by_one(TASK, model, rows)
     assert int(count) == number == len(batch)
@@ -150,9 +154,9 @@ def test_baselines() -> None:
 
 
 def test_a_pairs_texts_are_told_apart_by_n_grams() -> None:
-    """Which of the two texts holds 好 decides: one bag for both could not know."""
-    pairs = [("天好", "雨", "good"), ("雨", "天好", "bad"), ("很好", "猫", "good")]
-    pairs += [("猫", "很好", "bad")]
+    """好 is good in the second text and bad in the first: one bag for both could not know, nor
+    could either text alone."""
+    pairs = [("雨", "好", "good"), ("雨", "坏", "bad"), ("好", "猫", "bad"), ("坏", "猫", "good")]
     examples = [TextExample(*pair) for pair in pairs] * 5
     scores = BASELINES["character n-grams"](TASK, examples, examples, examples)
     assert scores["accuracy"] == 1.0

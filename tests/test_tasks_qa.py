@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from task_samples import CHARACTERS, losses_one_by_one, pointer, tiny_model
+from task_samples import CHARACTERS, Pointer, losses_one_by_one, pointer, tiny_model
 
 from chapter10.data import Answer, Question
 from chapter10.objectives import IGNORE_INDEX
@@ -165,6 +166,36 @@ def test_padding_changes_no_loss_and_no_gradient_leaves_the_document(batch: list
     gradient = looked_up.worth.grad
     assert gradient.isfinite().all()
     assert not gradient[:, [*outside, CHARACTERS.pad_token_id]].any()
+
+
+def test_loss_by_hand() -> None:
+    """Equal scores over a document of four tokens: ln 4 for the start and for the end."""
+    tensors = TASK.collate(TASK.training_rows([ask("小猫坐在", "雨在？", "坐")]))
+    total, count = TASK.loss(pointer({}, {}), tensors)
+    assert (total.item(), int(count)) == (pytest.approx(math.log(4)), 1)
+    for worth in (({"坐": math.log(3)}, {}), ({}, {"坐": math.log(3)})):  # 3 / (3 + 1 + 1 + 1)
+        total, _ = TASK.loss(pointer(*worth), tensors)
+        assert total.item() == pytest.approx((math.log(4) + math.log(2)) / 2)
+
+
+def test_one_window_that_sees_an_answer_is_enough() -> None:
+    """Windows without the answer are sure that it is not there, and right."""
+    task = QuestionAnswering(CHARACTERS, max_length=13, stride=0, no_answer=True)
+
+    class Sure(Pointer):
+        def forward(self, input_ids: torch.Tensor, *inputs: torch.Tensor) -> object:
+            output = super().forward(input_ids, *inputs)
+            blind = ~(input_ids == CHARACTERS.token_to_id("红")).any(1)
+            for logits in (output.start_logits, output.end_logits):
+                logits.data[blind, 0] = 9.0
+            return output
+
+    worth = {CHARACTERS.token_to_id("红"): 5.0}
+    model = Sure(worth, worth, CHARACTERS.vocab_size)
+    seen = ask("小小小小小小小红猫猫", "雨在？")
+    assert len(task.encode([seen], targets=False)) == 2
+    assert task.predict(model, [seen])[0].text == "红"
+    assert task.predict(model, [ask("小小小小小小小猫猫", "雨在？")])[0].start is None
 
 
 def test_no_answer_points_to_cls() -> None:

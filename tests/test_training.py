@@ -10,8 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from chapter10.batches import Batch, Batches, num_tokens, pack, pad_rows
-from chapter10.history import History
 from chapter10.objectives import IGNORE_INDEX, cross_entropy_sum
 from chapter10.training import (
     TrainingConfig,
@@ -21,6 +19,8 @@ from chapter10.training import (
     make_optimizer,
     train,
 )
+from chapter10.training.batches import Batch, Batches, num_tokens, pack, pad_rows
+from chapter10.training.history import History
 
 PAD = 0
 

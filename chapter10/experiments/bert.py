@@ -20,7 +20,6 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from chapter10.batches import Batch, generator
 from chapter10.bert import BertConfig, BertForPreTraining
 from chapter10.claims import Experiment, Measured
 from chapter10.objectives import (
@@ -33,6 +32,7 @@ from chapter10.objectives import (
 )
 from chapter10.tokenizers import Tokenizer
 from chapter10.training import History, TrainingConfig, train
+from chapter10.training.batches import Batch, generator
 
 FORWARD, REVERSED = "顺", "倒"
 CHARACTERS = "天地日月山水火木风云花鸟鱼虫春夏秋冬东西南北"

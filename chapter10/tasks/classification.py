@@ -11,11 +11,11 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score
 from torch import Tensor, nn
 
-from chapter10.batches import Batch
 from chapter10.bert import BertForSequenceClassification
 from chapter10.objectives import IGNORE_INDEX, cross_entropy_sum
 from chapter10.tasks.task import ExampleError, Task, check_label, label_numbers
 from chapter10.tokenizers import Tokenizer
+from chapter10.training.batches import Batch
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-from chapter10.batches import Batches, derive_seed
 from chapter10.bert import BertConfig
 from chapter10.checkpoints import CONFIG_FILE
 from chapter10.data import load, split
@@ -23,6 +22,7 @@ from chapter10.tasks.catalogue import NamedTask, Source, named_task
 from chapter10.tasks.task import Task, TaskModel
 from chapter10.tokenizers import Tokenizer
 from chapter10.training import History, TrainingConfig, train
+from chapter10.training.batches import Batches, derive_seed
 
 RECORD_FILE = "finetuning.json"
 MAX_VALIDATION = 200  # examples: a few labels for training are not chosen with thousands

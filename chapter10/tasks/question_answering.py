@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from chapter10.batches import Batch, pad_rows
 from chapter10.bert import BertForQuestionAnswering
 from chapter10.data import Answer, Question
 from chapter10.objectives import IGNORE_INDEX, cross_entropy_sum
@@ -19,6 +18,7 @@ from chapter10.tasks.answer_scores import Language, answer_f1, exact_match
 from chapter10.tasks.spans import best_span
 from chapter10.tasks.task import ExampleError, Task
 from chapter10.tokenizers import Encoding, Tokenizer
+from chapter10.training.batches import Batch, pad_rows
 
 Range = tuple[int, int]
 

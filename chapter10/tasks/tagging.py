@@ -11,12 +11,12 @@ from seqeval.metrics import f1_score as entity_f1_score
 from sklearn.metrics import accuracy_score, f1_score
 from torch import Tensor, nn
 
-from chapter10.batches import Batch, pad_rows
 from chapter10.bert import BertForTokenClassification
 from chapter10.data import TaggedSentence
 from chapter10.objectives import IGNORE_INDEX, cross_entropy_sum
 from chapter10.tasks.task import ExampleError, Task, check_label, label_numbers
 from chapter10.tokenizers import Tokenizer
+from chapter10.training.batches import Batch, pad_rows
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from chapter10.batches import Batch, pad_rows
 from chapter10.bert import (
     BertForQuestionAnswering,
     BertForSequenceClassification,
     BertForTokenClassification,
 )
 from chapter10.tokenizers import Tokenizer
+from chapter10.training.batches import Batch, pad_rows
 
 Example = TypeVar("Example")
 Prediction = TypeVar("Prediction")

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
-from chapter10.batches import Batch
-from chapter10.processes import Processes
+from chapter10.training.batches import Batch
+from chapter10.training.processes import Processes
 
 Losses = tuple[Tensor, Tensor] | Mapping[str, tuple[Tensor, Tensor]]
 """The summed loss and the number of its terms, or several of them by name."""

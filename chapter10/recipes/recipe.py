@@ -15,12 +15,10 @@ import yaml
 from torch import nn
 
 from chapter10 import data
-from chapter10.batches import Batches, derive_seed
 from chapter10.bert import BertConfig, BertForPreTraining
 from chapter10.checkpoints import PretrainedConfig, PretrainedModel
 from chapter10.data.parsers.text import read_documents as text_documents
 from chapter10.gpt import GPT, GPTConfig
-from chapter10.history import History
 from chapter10.hub import CheckpointError, write_json, write_whole
 from chapter10.objectives import Masking
 from chapter10.pretraining import (
@@ -31,8 +29,7 @@ from chapter10.pretraining import (
     SpanDenoising,
     unigram_baseline,
 )
-from chapter10.processes import is_first_process
-from chapter10.settings import (
+from chapter10.recipes.settings import (
     SettingsError,
     build,
     check_key,
@@ -42,13 +39,17 @@ from chapter10.settings import (
     plain,
     read_settings,
 )
-from chapter10.snapshots import SNAPSHOT_FILE
 from chapter10.t5 import T5, T5Config
 from chapter10.tokenizers import Tokenizer
-from chapter10.training import heldout_means, train
-from chapter10.training_config import TrainingConfig
+from chapter10.training.batches import Batches, derive_seed
+from chapter10.training.config import TrainingConfig
+from chapter10.training.evaluation import heldout_means
+from chapter10.training.history import History
+from chapter10.training.loop import train
+from chapter10.training.processes import is_first_process
+from chapter10.training.snapshots import SNAPSHOT_FILE
 
-SHIPPED = Path(__file__).parent / "recipes"
+SHIPPED = Path(__file__).parent
 RECIPE_FILE = "recipe.yml"
 RESULTS_FILE = "results.json"
 Family = Literal["bert", "gpt", "t5"]

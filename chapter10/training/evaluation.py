@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor, nn
 
-from chapter10.batches import Batch
-from chapter10.gradients import LossFunction, LossModule
+from chapter10.training.batches import Batch
+from chapter10.training.gradients import LossFunction, LossModule
 
 
 def heldout_means(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 
-from chapter10.batches import Batch
+from chapter10.training.batches import Batch
 
 
 def pick_device(name: str = "auto") -> torch.device:

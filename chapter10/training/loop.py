@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from chapter10.batches import Batch, derive_seed, num_tokens
-from chapter10.evaluation import heldout_loss, heldout_means
-from chapter10.gradients import Losses, LossFunction, LossModule, backward
-from chapter10.history import History
 from chapter10.hub import CheckpointError
-from chapter10.processes import Processes, processes
-from chapter10.snapshots import (
+from chapter10.training.batches import Batch, derive_seed, num_tokens
+from chapter10.training.config import TrainingConfig
+from chapter10.training.gradients import LossFunction, LossModule, backward
+from chapter10.training.history import History
+from chapter10.training.processes import Processes, processes
+from chapter10.training.snapshots import (
     fill_model,
     fill_optimizer,
     model_tensors,
@@ -33,20 +33,6 @@ from chapter10.snapshots import (
     remove_leftovers,
     write_snapshot,
 )
-from chapter10.training_config import TrainingConfig
-
-__all__ = [
-    "BatchSource",
-    "History",
-    "LossFunction",
-    "Losses",
-    "TrainingConfig",
-    "TrainingError",
-    "heldout_loss",
-    "heldout_means",
-    "make_optimizer",
-    "train",
-]
 
 
 class TrainingError(RuntimeError):
@@ -54,7 +40,7 @@ class TrainingError(RuntimeError):
 
 
 class BatchSource(Protocol):
-    """Anything that has a batch for every number, such as :class:`~chapter10.batches.Batches`."""
+    """Anything that has a batch for every number, such as :class:`~chapter10.training.Batches`."""
 
     def __getitem__(self, index: int, /) -> Batch: ...
 
