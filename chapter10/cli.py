@@ -70,7 +70,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     add = command("finetune", finetune, "train a task's head and body", "finetune sentiment")
     add.add_argument("task", help="sentiment, tagging, nli or qa")
-    add.add_argument("--model", type=Path, help="a pretrained BERT (default: a random start)")
+    add.add_argument("--model", help="a folder or hub name (default: a random start)")
     add.add_argument("--folder", type=Path, help="where the trained model goes")
     add.add_argument("--labels", type=int, default=512, help="labelled examples (default: 512)")
     add.add_argument("--steps", type=int, default=200, help="updates (default: 200)")

@@ -31,7 +31,10 @@ def load(dataset: str | Dataset, split: str | None = None) -> Examples[Any]:
         split: one of `registry()[name].splits`; None where there is only one.
 
     Raises:
-        UnknownDatasetError, MissingFileError, CorruptFileError, MalformedError.
+        UnknownDatasetError: no such set or split.
+        MissingFileError: a file is not in the cache; the message says how to get it.
+        CorruptFileError: a file is not the one that the registry knows.
+        MalformedError: a file does not keep to its format.
     """
     notes: Notes = Counter()
     examples = list(_read(find(dataset), split, notes))  # the notes are full only after this

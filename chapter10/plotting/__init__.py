@@ -4,7 +4,7 @@ Call :func:`use_style` once on a page; each function here then returns one matpl
 
 - One font that holds Chinese (``chapter10/fonts``), large enough for a phone; white ground, which
   the book shows as a light card in dark mode too.
-- Colours by role, from Okabe and Ito's palette for all kinds of colour vision (:data:`COLORS`),
+- Colours by role, from Okabe and Ito's palette for all kinds of colour vision (``COLORS``),
   and never colour alone: marks, line styles or words say the same.
 - Labels in both languages (``准确率 accuracy``) or symbols, since the English edition shows
   the same figures.

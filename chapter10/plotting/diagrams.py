@@ -43,7 +43,7 @@ def token_rows(
     Args:
         rows: the tokens of each row; lengths may differ, long tokens get wider boxes.
         labels: what each row is, written above it.
-        kinds: for each token one of :data:`KINDS`; None means plain.
+        kinds: for each token one of ``KINDS``; None means plain.
         title: above all.
 
     Raises:
