@@ -101,16 +101,14 @@ class PretrainedModel(nn.Module):
             CheckpointError: a file is missing, corrupt, or of another model.
         """
         content = read_json(find_file(name_or_folder, CONFIG_FILE))
-        family = "t5" if content.get("model_type") == "mt5" else content.get("model_type")
+        family = content.get("model_type")
         if family not in cls.architectures:
             raise CheckpointError(
                 f"{name_or_folder} holds a model of type {family!r}; "
                 f"{cls.__name__} loads {', '.join(map(repr, cls.architectures))}."
             )
         tensors = read_tensors(find_file(name_or_folder, WEIGHTS_FILE))
-        config = cls.config_class.from_reference(
-            {**content, "model_type": family}, frozenset(tensors)
-        )
+        config = cls.config_class.from_reference(content, frozenset(tensors))
         model = cls(dataclasses.replace(config, **changes))
         fill_parameters(model, tensors, model.config.format)
         return model.eval()

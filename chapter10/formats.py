@@ -171,6 +171,7 @@ FORMATS: dict[str, Format] = {
     ),
     "cbow": Format(),
 }
+FORMATS["mt5"] = FORMATS["t5"]
 FORMATS["t5_gated"] = dataclasses.replace(
     FORMATS["t5"],
     parameter_names=(

@@ -96,6 +96,7 @@ class T5Config(PretrainedConfig):
     def from_reference(cls, content: Mapping[str, Any], keys: frozenset[str]) -> Self:
         """Read ``config.json``; a stored output matrix says that it is not tied."""
         scaled = content.get("scale_decoder_outputs", content.get("tie_word_embeddings", True))
+        scaled = scaled and content["model_type"] != "mt5"
         tied = "lm_head.weight" not in keys
         settled = {"tie_word_embeddings": tied, "scale_decoder_outputs": scaled}
         return super().from_reference({**content, **settled}, keys)
@@ -146,7 +147,10 @@ class T5(PretrainedModel):
     """Encoder and decoder with one vocabulary: text in, text out."""
 
     config_class = T5Config
-    architectures: ClassVar = {"t5": "T5ForConditionalGeneration"}
+    architectures: ClassVar = {
+        "t5": "T5ForConditionalGeneration",
+        "mt5": "MT5ForConditionalGeneration",  # multilingual T5 is a v1.1, read and saved as one
+    }
 
     def __init__(self, config: T5Config):
         super().__init__()

@@ -15,6 +15,7 @@ from reference import (
     reference_model,
     token_batch,
 )
+from safetensors.torch import load_file, save_file
 
 from chapter10 import T5, T5Config
 from chapter10.attention import relative_position_bucket
@@ -158,3 +159,26 @@ def test_position_buckets(bidirectional: bool, num_buckets: int, max_distance: i
     expected = attention._relative_position_bucket(distances, bidirectional, **options)
     actual = relative_position_bucket(distances, bidirectional=bidirectional, **options)
     assert torch.equal(actual, expected)
+
+
+def test_mt5_is_a_t5(tmp_path: Path) -> None:
+    """Multilingual T5 is version 1.1 under another name (Xue et al. 2021)."""
+    reference = reference_model("MT5ForConditionalGeneration", tmp_path, **{**TINY, **V1_1})
+    ours, batch = load_ours(T5, tmp_path), make_batch("right")
+    words = batch["decoder_attention_mask"].bool()
+    with torch.no_grad():
+        actual, expected = ours(**batch).logits, reference(**batch).logits
+    torch.testing.assert_close(actual[words], expected[words], atol=TOLERANCE, rtol=TOLERANCE)
+
+
+def test_copies_of_the_embeddings_in_old_files_are_understood(tmp_path: Path) -> None:
+    """The published t5-small stores its word embeddings three times."""
+    reference_model("T5ForConditionalGeneration", tmp_path, **TINY)
+    path = tmp_path / "model.safetensors"
+    tensors = load_file(path)
+    for part in ("encoder", "decoder"):
+        tensors[f"{part}.embed_tokens.weight"] = tensors["shared.weight"].clone()
+    bias = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
+    tensors[bias] = torch.zeros(8, 3)
+    save_file(tensors, path)
+    assert load_ours(T5, tmp_path).config.tie_word_embeddings
