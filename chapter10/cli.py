@@ -190,7 +190,9 @@ def finetune(options: Any) -> None:
         steps=options.steps,
         seed=options.seed,
     )
-    print_table(("measure", "model", "baseline"), result.rows())
+    print_table(("on test examples", "model", "baselines"), result.rows())
+    for name, counts in (("examples", result.examples), ("left out", result.notes)):
+        print(f"{name}: {', '.join(f'{key} {count:,}' for key, count in counts.items()) or 'none'}")
 
 
 def write(options: Any) -> None:
