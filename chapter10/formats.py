@@ -130,7 +130,7 @@ FORMATS: dict[str, Format] = {
             (r"feed_forward_norm", "ln_2"),
         ),
         transposed=r"(attention|feed_forward)\.\w+\.weight$",
-        ignored=r"attn\.(masked_)?bias$",
+        ignored=r"\battn\.(masked_)?bias$",
         required={
             "scale_attn_weights": True,
             "scale_attn_by_inverse_layer_idx": False,

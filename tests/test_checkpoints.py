@@ -191,3 +191,15 @@ def test_a_failed_save_leaves_the_old_file(saved: Path, monkeypatch: pytest.Monk
     with pytest.raises(OSError, match="No space"):
         write_whole(saved / "model.safetensors", fail)
     assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+
+
+def test_masks_stored_in_old_gpt2_files_are_understood(tmp_path: Path) -> None:
+    """The hub's gpt2 holds its causal masks beside the parameters; a stray bias is no mask."""
+    MODELS[1].save_pretrained(tmp_path)
+    mask = torch.ones(1, 1, 8, 8)
+    edit_tensors(tmp_path, **{"transformer.h.0.attn.bias": mask})
+    edit_tensors(tmp_path, **{"transformer.h.0.attn.masked_bias": torch.tensor(-1e4)})
+    GPT.from_pretrained(tmp_path)
+    edit_tensors(tmp_path, **{"transformer.h.7.attn.c_attn.bias": torch.zeros(36)})
+    with pytest.raises(CheckpointError, match="no place"):
+        GPT.from_pretrained(tmp_path)
