@@ -45,10 +45,12 @@ class Symbols:
     """Ids beyond the vocabulary, as T5's <extra_id_0>, <extra_id_1>, …"""
 
     def name(self, token: int) -> str:
-        """How a token is written in a box."""
+        """How a token is written in a box: □ covered, ▷ begin, ◁ end, ①, ② … for sentinels."""
         if token in self.sentinels:
-            return f"<{token - self.sentinels[0]}>"
-        return self.tokenizer.id_to_token(token)
+            number = token - self.sentinels[0]
+            return chr(ord("①") + number) if number < 20 else f"<{number}>"
+        marks = {self.mask_id: "□", self.begin_id: "▷", self.end_id: "◁"}
+        return marks.get(token) or self.tokenizer.id_to_token(token)
 
     def encode(self, text: str) -> Tensor:
         """(length,) long: the text's characters, without special tokens."""
@@ -187,45 +189,44 @@ class Row(NamedTuple):
     kinds: list[str]
 
 
-def _row(symbols: Symbols, label: str, ids: Tensor, kinds: list[str]) -> Row:
-    return Row(label, [symbols.name(token) for token in ids.tolist()], kinds)
-
-
 def pair_rows(symbols: Symbols, name: str, ids: Tensor, draws: torch.Generator) -> list[Row]:
     """x' and x'' of one text as two rows; a position without a target is shown as a dot."""
     pair = WAYS[name].split(symbols, ids, draws)
     inputs, targets = pair.input_ids.flatten(), pair.labels.flatten()
-    if name == SPANS:
-        marks = [
-            ["mask" if token in symbols.sentinels else "plain" for token in side.tolist()]
-            for side in (inputs, targets)
-        ]
-        marks[1] = ["focus" if kind == "plain" else kind for kind in marks[1]]
-        for row in marks:
-            row[-1] = "special"
-        sides = [
-            _row(symbols, label, side, kinds)
-            for label, side, kinds in zip(
-                ("x′ 输入", "x″ 目标"), (inputs, targets), marks, strict=True
-            )
-        ]
-        return [side._replace(label=f"{name}，{side.label}") for side in sides]
-    kinds = ["plain"] * len(inputs)
-    for place, token in enumerate(inputs.tolist()):
-        if token == symbols.mask_id:
-            kinds[place] = "mask"
-        elif token == symbols.begin_id:
-            kinds[place] = "special"
-        elif name == FILL_IN and targets[place] != IGNORE_INDEX:
-            kinds[place] = "keep" if token == targets[place] else "random"
-    asked = [token != IGNORE_INDEX for token in targets.tolist()]
-    names = [
-        symbols.name(t) if one else "·" for t, one in zip(targets.tolist(), asked, strict=True)
-    ]
     return [
-        _row(symbols, f"{name}，x′ 输入", inputs, kinds),
-        Row(f"{name}，x″ 目标", names, ["focus" if one else "plain" for one in asked]),
+        Row(
+            f"{name}，x′",
+            [symbols.name(token) for token in inputs.tolist()],
+            _input_kinds(symbols, name, inputs, targets),
+        ),
+        Row(
+            f"{name}，x″",
+            ["·" if token == IGNORE_INDEX else symbols.name(token) for token in targets.tolist()],
+            [_target_kind(symbols, token) for token in targets.tolist()],
+        ),
     ]
+
+
+def _input_kinds(symbols: Symbols, name: str, inputs: Tensor, targets: Tensor) -> list[str]:
+    kinds = []
+    for place, token in enumerate(inputs.tolist()):
+        if token == symbols.mask_id or token in symbols.sentinels:
+            kinds.append("mask")
+        elif token in (symbols.begin_id, symbols.end_id):
+            kinds.append("special")
+        elif name == FILL_IN and targets[place] != IGNORE_INDEX:
+            kinds.append("keep" if token == targets[place] else "random")
+        else:
+            kinds.append("plain")
+    return kinds
+
+
+def _target_kind(symbols: Symbols, token: int) -> str:
+    if token == IGNORE_INDEX:
+        return "plain"
+    if token in symbols.sentinels:
+        return "mask"
+    return "special" if token == symbols.end_id else "focus"
 
 
 def num_labels(symbols: Symbols, name: str, ids: Tensor, draws: torch.Generator) -> int:

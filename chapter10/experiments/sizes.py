@@ -171,26 +171,39 @@ def random_config(family: str, draw: random.Random) -> AnyConfig:
     family: "BERT", "GPT" or "T5".
     """
     heads, head_size = draw.randint(1, 5), draw.choice((2, 4, 6, 8))
-    sizes = {
-        "vocab_size": draw.randint(20, 200),
-        "hidden_size": heads * head_size,
-        "intermediate_size": draw.randint(3, 90),
-        "num_hidden_layers": draw.randint(1, 4),
-        "num_attention_heads": heads,
-    }
+    vocabulary, inner = draw.randint(20, 200), draw.randint(3, 90)
+    layers, positions = draw.randint(1, 4), draw.randint(3, 70)
     if family == "T5":
-        config = T5Config(**sizes, head_size=draw.choice((3, 5, 7)))
-        return replace(
-            config,
+        return T5Config(
+            vocab_size=vocabulary,
+            hidden_size=heads * head_size,
+            head_size=draw.choice((3, 5, 7)),
+            intermediate_size=inner,
+            num_hidden_layers=layers,
             num_decoder_layers=draw.randint(1, 4),
+            num_attention_heads=heads,
             relative_attention_num_buckets=draw.choice((4, 8, 16)),
             feed_forward_proj=draw.choice(("relu", "gated-gelu")),
             tie_word_embeddings=draw.random() < 0.5,
         )
-    positions = {"max_position_embeddings": draw.randint(3, 70)}
     if family == "GPT":
-        return GPTConfig(**sizes, **positions)
-    return BertConfig(**sizes, **positions, type_vocab_size=draw.randint(1, 3))
+        return GPTConfig(
+            vocab_size=vocabulary,
+            hidden_size=heads * head_size,
+            intermediate_size=inner,
+            num_hidden_layers=layers,
+            num_attention_heads=heads,
+            max_position_embeddings=positions,
+        )
+    return BertConfig(
+        vocab_size=vocabulary,
+        hidden_size=heads * head_size,
+        intermediate_size=inner,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        max_position_embeddings=positions,
+        type_vocab_size=draw.randint(1, 3),
+    )
 
 
 FAMILIES = ("BERT", "GPT", "T5")

@@ -35,16 +35,16 @@ class Event(NamedTuple):
 
 
 EVENTS = (
-    Event(1951, "shannon1951prediction", "idea", "Shannon：请人猜英文的下一个字母"),
-    Event(1953, "taylor1953cloze", "idea", "Taylor：完形填空，量文章好不好读"),
-    Event(1990, "schmidhuber1990world", "title", "Schmidhuber：写进报告的标题"),
-    Event(1994, "desa1994learning", "text", "de Sa：一种感官给另一种当老师"),
-    Event(2006, "dahlkamp2006road", "title", "Dahlkamp 等：激光教摄像头认路"),
-    Event(2009, "hadsell2009vision", "text", "Hadsell … LeCun：立体视觉教远处"),
-    Event(2016, "pinto2016supersizing", "title", "Pinto、Gupta：机械手自己试抓"),
-    Event(2017, "pathak2017curiosity", "title", "Pathak 等：预测自己行动的后果"),
-    Event(2019, "lecun2019post", "post", "LeCun 的帖子：我现在叫它自监督"),
-    Event(2020, "lan2020albert", "title", "ALBERT：语言模型的论文标题"),
+    Event(1951, "shannon1951prediction", "idea", "Shannon：猜下一个字母 next letter"),
+    Event(1953, "taylor1953cloze", "idea", "Taylor：完形填空 cloze"),
+    Event(1990, "schmidhuber1990world", "title", "Schmidhuber：世界模型 world model"),
+    Event(1994, "desa1994learning", "text", "de Sa：两种感官互教 two senses"),
+    Event(2006, "dahlkamp2006road", "title", "Dahlkamp et al.：激光教摄像头 road"),
+    Event(2009, "hadsell2009vision", "text", "Hadsell, …, LeCun：近处教远处 far vision"),
+    Event(2016, "pinto2016supersizing", "title", "Pinto & Gupta：自己试抓 grasping"),
+    Event(2017, "pathak2017curiosity", "title", "Pathak et al.：预测后果 curiosity"),
+    Event(2019, "lecun2019post", "post", "LeCun：“I now call it …”"),
+    Event(2020, "lan2020albert", "title", "Lan et al.：语言 ALBERT"),
 )
 
 

@@ -29,25 +29,52 @@ def _frame(axes: Axes, left: float, bottom: float, width: float, height: float, 
 
 def learning_family() -> Figure:
     """Nested boxes: self-supervised learning is one family inside unsupervised learning."""
-    figure, (axes,) = new_figure(3.5)
-    _frame(axes, 0.1, 0.1, 3.3, 5.8, "mask")
-    axes.text(1.75, 5.3, "监督学习\nsupervised", ha="center", va="center")
-    axes.text(1.75, 2.9, "每个 x 配一个\n人写的标签 y", ha="center", va="center", fontsize=10)
-    _frame(axes, 3.7, 0.1, 8.2, 5.8, "plain")
-    axes.text(7.8, 5.45, "无监督学习 unsupervised：只有 x", ha="center", va="center")
+    figure, (axes,) = new_figure(3.9)
+
+    def write(x: float, y: float, words: str, size: float = 11) -> None:
+        axes.text(x, y, words, ha="center", va="center", fontsize=size, linespacing=1.5)
+
+    _frame(axes, 0.1, 0.1, 3.2, 5.8, "mask")
+    write(1.7, 5.2, "监督学习\nsupervised")
+    write(1.7, 2.9, "(x, y)\n标签 y 由人写\nlabelled by hand")
+    _frame(axes, 3.6, 0.1, 8.3, 5.8, "plain")
+    write(7.75, 5.5, "无监督学习 unsupervised：x")
     for i, name in enumerate(("聚类\nclustering", "降维\nprojection", "密度估计\ndensity")):
-        _frame(axes, 3.95 + 2.63 * i, 3.9, 2.4, 1.1, "card")
-        axes.text(5.15 + 2.63 * i, 4.45, name, ha="center", va="center", fontsize=10)
-    _frame(axes, 3.95, 0.35, 7.7, 3.3, "focus")
-    title = "自监督学习 self-supervised：x 拆成 x′ 和 x″"
-    axes.text(7.8, 3.2, title, ha="center", va="center")
-    ways = ("填空\nfill-in\nBERT", "猜下一个\nnext token\nGPT", "还原\nrestore\nT5、MASS")
+        _frame(axes, 3.85 + 2.65 * i, 3.9, 2.5, 1.25, "card")
+        write(5.1 + 2.65 * i, 4.5, name, 10)
+    _frame(axes, 3.85, 0.3, 7.8, 3.35, "focus")
+    write(7.75, 3.2, "自监督学习 self-supervised：x → (x′, x″)")
+    ways = ("填空\nfill-in\nBERT", "猜下一个\nnext token\nGPT", "还原\nrestore\nT5, MASS")
     for i, name in enumerate(ways):
-        _frame(axes, 4.2 + 2.45 * i, 0.6, 2.3, 2.1, "card")
-        axes.text(5.35 + 2.45 * i, 1.65, name, ha="center", va="center", fontsize=10)
+        _frame(axes, 4.05 + 2.52 * i, 0.5, 2.35, 2.25, "card")
+        write(5.22 + 2.52 * i, 1.6, name)
     axes.set(xlim=(0, 12), ylim=(0, 6))
     axes.set_axis_off()
     return figure
+
+
+def _mark(
+    axes: Axes,
+    x: float | None,
+    y: float,
+    role: str,
+    mark: str,
+    *,
+    full: bool = True,
+    label: str | None = None,
+) -> Line2D:
+    """One mark, hollow where not ``full``; without x only an entry for the legend."""
+    (line,) = axes.plot(
+        [] if x is None else [x],
+        [] if x is None else [y],
+        linestyle="none",
+        marker=mark,
+        markersize={"*": 12, "+": 14}.get(mark, 8),
+        color=COLORS[role],
+        markerfacecolor=COLORS[role if full else "card"],
+        label=label,
+    )
+    return line
 
 
 class Moment(NamedTuple):
@@ -69,20 +96,14 @@ def timeline(moments: Sequence[Moment], kinds: Mapping[str, str]) -> Figure:
     if unknown := {one.kind for one in moments} - set(kinds):
         raise ValueError(f"unknown kinds {sorted(unknown)}; choose from {', '.join(kinds)}.")
     roles, marks = ("baseline", "model", "second", "control"), ("o", "s", "D", "*")
-    looks = {
-        kind: {"color": COLORS[role], "marker": mark, "markersize": 12 if mark == "*" else 8}
-        for kind, role, mark in zip(kinds, roles, marks, strict=False)
-    }
+    looks = dict(zip(kinds, zip(roles, marks, strict=True), strict=False))
     figure, (axes,) = new_figure(0.7 + 0.36 * len(moments))
     axes.axvline(0, color=COLORS["line"], linewidth=3, zorder=0)
     for i, one in enumerate(moments):
-        axes.plot(0, -i, linestyle="none", **looks[one.kind])
+        _mark(axes, 0.0, -i, *looks[one.kind])
         axes.text(-0.35, -i, str(one.year), ha="right", va="center", fontsize=12)
         axes.text(0.4, -i, one.words, va="center", fontsize=12)
-    handles = [
-        Line2D([], [], linestyle="none", label=label, **looks[kind])
-        for kind, label in kinds.items()
-    ]
+    handles = [_mark(axes, None, 0.0, *looks[kind], label=kinds[kind]) for kind in kinds]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     axes.set(xlim=(-1.6, 9), ylim=(0.6 - len(moments), 0.6))
     axes.set_axis_off()
@@ -101,14 +122,14 @@ class Size(NamedTuple):
     """By our own class of the same configuration, or None."""
 
 
-_ASIDE = {
-    "ELMo": (-7, "right"),
-    "BERT large": (7, "left"),
-    "Megatron-LM": (-7, "right"),
-    "GPT": (-7, "right"),
-    "GPT-2": (-7, "right"),
+_BESIDE = {
+    "ELMo": (-8, -10, "right"),
+    "GPT": (0, 14, "center"),
+    "GPT-2": (-12, 0, "right"),
+    "Megatron-LM": (-12, 0, "right"),
+    "T5-11B": (12, -10, "left"),
 }
-"""Names that would cover others to the right of their mark: offset in points, alignment."""
+"""Where names stand that would else cover others: offset in points, alignment."""
 
 
 def sizes_by_year(sizes: Sequence[Size], own: Mapping[str, float]) -> Figure:
@@ -120,23 +141,15 @@ def sizes_by_year(sizes: Sequence[Size], own: Mapping[str, float]) -> Figure:
     """
     figure, (axes,) = new_figure(4.6)
     for one in sizes:
-        color = COLORS["control" if one.sesame else "model"]
-        axes.plot(
-            one.date,
-            one.printed,
-            "o" if one.sesame else "s",
-            color=color,
-            markerfacecolor=color if one.checked else COLORS["card"],
-            markersize=8,
-            linestyle="none",
-        )
+        role, mark = ("control", "o") if one.sesame else ("model", "s")
+        _mark(axes, one.date, one.printed, role, mark, full=one.checked)
         if one.counted is not None:
-            axes.plot(one.date, one.counted, "+", color=COLORS["ink"], markersize=14, ls="none")
-        offset, side = _ASIDE.get(one.name, (8, "left"))
+            _mark(axes, one.date, one.counted, "ink", "+")
+        right, up, side = _BESIDE.get(one.name, (12, 0, "left"))
         axes.annotate(
             one.name,
             (one.date, one.printed),
-            (offset, 0),
+            (right, up),
             textcoords="offset points",
             ha=side,
             va="center",
@@ -151,24 +164,11 @@ def sizes_by_year(sizes: Sequence[Size], own: Mapping[str, float]) -> Figure:
     axes.set_ylabel("参数 parameters")
     axes.grid(axis="y")
     axes.set_axisbelow(True)
-    looks = [
-        ("《芝麻街》Sesame Street", "o", "control", True),
-        ("别的名字 others", "s", "model", True),
-        ("未对照原文 not checked", "o", "control", False),
-        ("本书的类数出的 our count", "+", "ink", True),
-    ]
     handles = [
-        Line2D(
-            [],
-            [],
-            linestyle="none",
-            marker=mark,
-            label=label,
-            color=COLORS[role],
-            markerfacecolor=COLORS[role if full else "card"],
-            markersize=12 if mark == "+" else 8,
-        )
-        for label, mark, role, full in looks
+        _mark(axes, None, 1.0, "control", "o", label="《芝麻街》Sesame Street"),
+        _mark(axes, None, 1.0, "model", "s", label="别的名字 others"),
+        _mark(axes, None, 1.0, "control", "o", full=False, label="未对照原文 not checked"),
+        _mark(axes, None, 1.0, "ink", "+", label="本书的类数出的 our count"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
