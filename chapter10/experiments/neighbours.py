@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -57,20 +58,27 @@ def count_pairs(pairs: Pairs, vocab_size: int) -> Tensor:
     return torch.bincount(cells, minlength=vocab_size**2).reshape(vocab_size, vocab_size).double()
 
 
-def probabilities(counts: Tensor, strength: float, inputs: Tensor) -> Tensor:
-    """(n, V): P(y | x) = (N(x, y) + κ P(y)) / (N(x) + κ), κ = strength.
+def probability(counts: Tensor, strength: float, pairs: Pairs) -> Tensor:
+    """(n,): P(y | x) = (N(x, y) + κ P(y)) / (N(x) + κ), κ = strength, of each pair.
 
     P(y) = (N(y) + 1) / (N + V) is the frequency of y, never 0.
     """
     frequencies = (counts.sum(0) + 1) / (counts.sum() + len(counts))
-    rows = counts[inputs]
-    return (rows + strength * frequencies) / (rows.sum(1, keepdim=True) + strength)
+    inputs, targets = pairs.inputs, pairs.targets
+    together, alone = counts[inputs, targets], counts.sum(1)[inputs]
+    return (together + strength * frequencies[targets]) / (alone + strength)
 
 
 def surprise(counts: Tensor, strength: float, pairs: Pairs) -> float:
     """Cross entropy in nats: the mean of -ln P(y | x)."""
-    chances = probabilities(counts, strength, pairs.inputs)
-    return float(-chances.gather(1, pairs.targets[:, None]).log().mean())
+    return float(-probability(counts, strength, pairs).log().mean())
+
+
+def likeliest(counts: Tensor, tokenizer: Tokenizer, character: str, number: int = 3) -> str:
+    """The characters that came most often after one, the most frequent first."""
+    row = counts[tokenizer.token_to_id(character) or 0]
+    followers = row.argsort(descending=True, stable=True)[:number].tolist()
+    return "".join(tokenizer.id_to_token(one) for one in followers if row[one] > 0)
 
 
 def fit(pairs: Pairs, validation: Pairs, vocab_size: int) -> tuple[Tensor, float]:
@@ -79,28 +87,41 @@ def fit(pairs: Pairs, validation: Pairs, vocab_size: int) -> tuple[Tensor, float
     return counts, min(STRENGTHS, key=lambda one: surprise(counts, one, validation))
 
 
-def learning_curve(tokenizer: Tokenizer, sizes: Sequence[int], seed: int) -> dict[str, list[float]]:
-    """Cross entropy on held-out sentences after pairs of `sizes` sentences, for each arm.
+class Parts(NamedTuple):
+    """Sentences to count, to choose the strength on, and to test on."""
 
-    Arms: pairs as they are, targets permuted, frequencies only. All three see the same characters
-    and choose their strength on the same validation sentences.
+    train: list[str]
+    validation: list[str]
+    test: list[str]
+
+
+def book_parts(seed: int) -> Parts:
+    """The book's own sentences, divided at random."""
+    known, unseen = split_sentences(seed)
+    return Parts(known[:-VALIDATION], known[-VALIDATION:], unseen)
+
+
+def learning_curve(
+    tokenizer: Tokenizer, parts: Parts, sizes: Sequence[int], seed: int
+) -> dict[str, list[float]]:
+    """Cross entropy on the test sentences after pairs of `sizes` sentences, for each arm.
+
+    Arms: "pairs" as they are, "permuted" targets, "frequencies" only. All three see the same
+    characters; the first two choose their strength on the same validation sentences.
 
     Raises:
         ValueError: more sentences asked for than there are.
     """
-    known, unseen = split_sentences(seed)
-    train, validation = known[:-VALIDATION], make_pairs(tokenizer, known[-VALIDATION:])
-    if max(sizes) > len(train):
-        raise ValueError(f"sizes ask for {max(sizes)} sentences; there are {len(train)}.")
-    test = make_pairs(tokenizer, unseen)
+    if max(sizes) > len(parts.train):
+        raise ValueError(f"sizes ask for {max(sizes)} sentences; there are {len(parts.train)}.")
+    validation, test = (make_pairs(tokenizer, texts) for texts in parts[1:])
     draws = torch.Generator().manual_seed(seed)
     curves: dict[str, list[float]] = {"pairs": [], "permuted": [], "frequencies": []}
     for size in sizes:
-        pairs = make_pairs(tokenizer, train[:size])
-        arms = {"pairs": pairs, "permuted": permute_targets(pairs, draws)}
-        for arm, one in arms.items():
+        pairs = make_pairs(tokenizer, parts.train[:size])
+        for arm, one in (("pairs", pairs), ("permuted", permute_targets(pairs, draws))):
             counts, strength = fit(one, validation, len(tokenizer))
             curves[arm].append(surprise(counts, strength, test))
-        # Targets permuted or not: their frequencies are the same.
+        # Permuted or not, the frequencies of the targets are the same.
         curves["frequencies"].append(surprise(counts, STRENGTHS[-1], test))
     return curves

@@ -10,13 +10,13 @@ import random
 import re
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from chapter10.claims import Experiment, Measured
-from chapter10.evidence import BOOK
 from chapter10.experiments.sizes import NAMED_AFTER, PUBLISHED
 
-BIBLIOGRAPHY = BOOK / "references.bib"
+BIBLIOGRAPHY = Path(__file__).resolve().parents[2] / "book" / "references.bib"
 TERM = re.compile(r"self-?\s?supervis", re.IGNORECASE)
 
 Kind = Literal["idea", "title", "text", "post"]
