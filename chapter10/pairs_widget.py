@@ -19,6 +19,7 @@ from chapter10.experiments.self_supervised import (
 )
 from chapter10.experiments.tokens import sentences
 from chapter10.plotting import COLORS
+from chapter10.plotting.diagrams import MARKS
 from chapter10.tokenizers import Tokenizer
 from chapter10.widgets import explore
 
@@ -27,7 +28,7 @@ def _row_html(row: Row) -> str:
     boxes = "".join(
         f'<span style="display:inline-block;min-width:1.4em;margin:2px;padding:2px 4px;'
         f"border-radius:6px;text-align:center;background:{COLORS[kind]};"
-        f'color:{COLORS["ink"]}">{escape(token)}</span>'
+        f'color:{COLORS["ink"]}">{escape(token)}<sup>{MARKS.get(kind, "")}</sup></span>'
         for token, kind in zip(row.tokens, row.kinds, strict=True)
     )
     return f"<div><small>{escape(row.label)}</small><br>{boxes}</div>"
