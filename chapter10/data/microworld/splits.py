@@ -78,7 +78,8 @@ def place_split(place: int, length: int) -> Split:
     return {PLACES - 2: "validation", PLACES - 1: "test"}.get(place % PLACES, "train")  # type: ignore[return-value]
 
 
-def _open(split: Split) -> bool:
+def is_open(split: Split) -> bool:
+    """Whether a split is for learning: pretraining or fine-tuning."""
     return split in ("pretraining", "train")
 
 
