@@ -246,4 +246,4 @@ def _read_day(table: Table, lexicon: Lexicon) -> Story:
         if len(at) != 2:
             raise fail(entry, "at: must be [the hour in Chinese, the hour in English]")
         hours.append((str(at[0]), str(at[1])))
-    return Story("day", "day", 12, cast, tuple(steps), hours=tuple(hours))
+    return Story("day", "day", 6, cast, tuple(steps), hours=tuple(hours))

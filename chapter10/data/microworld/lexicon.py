@@ -24,12 +24,12 @@ from chapter10.data.microworld.tokens import PUNCTUATION, Language, Token
 
 Size = Literal["core", "full"]
 WORD_KEYS = (
-    *("en", "plural", "measure", "mass", "is", "tags", "pronoun", "the", "bare", "gloss", "prep"),
+    *("en", "plural", "more", "measure", "mass", "is", "tags", "pronoun", "the", "bare", "gloss", "prep"),
     *("loc", "ride", "predicate", "what", "where", "who", "then", "one", "many", "split", "feel"),
 )
 GROUP_KEYS = (
     *("tag", "is", "of", "kind", "core", "more", "order"),
-    *(key for key in WORD_KEYS if key not in ("en", "plural", "tags", "gloss")),
+    *(key for key in WORD_KEYS if key not in ("en", "plural", "more", "tags", "gloss")),
 )
 TAGS = frozenset("ADJ ADP ADV AUX CCONJ DET NOUN NUM PART PRON PROPN PUNCT SCONJ VERB".split())
 
@@ -153,7 +153,12 @@ def load_lexicon(folder: Path, size: Size = "full") -> Lexicon:
         groups[name] += [words[id_] for id_ in ids if id_ in words and name not in words[id_].kinds]
     tags, glosses = _read_function_words(folder / "function.yml", folder / "words.yml")
     plain = as_table(read(folder / "function.yml")[Text("plain")], "plain")
-    _add_forms(tags, words.values())
+    # Patterns may use any word of the files; the size says which words fill slots.
+    _add_forms(tags, (word for _, word in everything))
+    for _, word in everything:
+        if "kind_zh" in word.facts:
+            glosses.setdefault(word.facts["kind_zh"], word.facts["kind_en"])
+            _add(tags["zh"], word.facts["kind_zh"], "NOUN")
     return Lexicon(
         words=words,
         groups={name: tuple(found) for name, found in groups.items()},
@@ -185,6 +190,8 @@ def _read_group(name: str, table: Table) -> Iterator[tuple[Text, Word]]:
             kinds = frozenset({name, *group_lists.get("is", ()), *lists.get("is", ())})
             merged = {**group_facts, **facts}
             base = str(as_text(own[Text("en")], "en"))
+            if "kind" in table:
+                merged |= {f"kind_{key}": str(word) for key, word in table[Text("kind")].items()}
             yield (
                 zh,
                 Word(

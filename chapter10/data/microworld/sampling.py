@@ -192,7 +192,14 @@ def _split_people(lexicon: Lexicon) -> dict[str, Split]:
     for word in lexicon.groups.get("person", ()):
         by_group.setdefault(word.group, []).append(word)
     return {
-        word.id: place_split(place, len(words))
+        word.id: _people_split(place, len(words))
         for words in by_group.values()
         for place, word in enumerate(words)
     }
+
+
+def _people_split(place: int, count: int) -> Split:
+    """Small groups give their last two people to validation and test, large ones go by fives."""
+    if count >= 5:
+        return place_split(place)
+    return "test" if place == count - 1 else "validation" if place == count - 2 else "train"

@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from itertools import accumulate
 from pathlib import Path
 
-from chapter10.data.microworld.draws import Draws
+from chapter10.data.microworld.draws import Draws, Patience
 from chapter10.data.microworld.forms import Filler, Fillers
 from chapter10.data.microworld.grammar import (
     EventKind,
@@ -100,12 +100,15 @@ class World:
         style = style or Style()
         draws = Draws("sentences", language, split, seed)
         written: list[Sentence] = []
+        patience = Patience(count, f"{count} sentences for {split}")
         for event in self.events(f"{language}/{seed}", split, style):
             sentence = self.write(event, language, draws, split, style)
             if sentence is not None:
                 written.append(sentence)
                 if len(written) == count:
                     break
+            else:
+                patience.lose()
         return written
 
     def write(
