@@ -26,7 +26,9 @@ class Mix:
     def __post_init__(self) -> None:
         parts = (self.stories, self.sentences, self.reviews, self.consequences)
         if sum(parts) != 100 or min(parts) < 0:
-            raise ValueError(f"a mix of {parts} adds up to {sum(parts)}; make it 100, none below 0.")
+            raise ValueError(
+                f"a mix of {parts} adds up to {sum(parts)}; make it 100, none below 0."
+            )
 
 
 def corpus(

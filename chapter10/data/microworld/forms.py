@@ -211,6 +211,7 @@ EN_FORMS: Mapping[str, Form] = {
     "noun": lambda f, _: _en(f),
     "count": lambda f, _: (Token(NUMBERS[f.count], "NUM"),),
     "in": _en_place,
+    "prep": lambda f, _: (Token(f.word.fact("prep", "in"), "ADP"),),
     "pron": lambda f, _: _en_person("pron", f),
     "obj": lambda f, _: _en_person("obj", f),
     "poss": lambda f, _: _en_own(f) if f.named else (_en_pronoun("poss", f),),

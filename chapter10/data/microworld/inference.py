@@ -51,7 +51,9 @@ def load_inference(world: World) -> Mapping[str, InferenceKind]:
             required=("roles", "premise", "hypothesis"),
         )
         roles = read_roles(as_table(table[Text("roles")], "roles"), world.lexicon)
-        changes = str(as_text(table[Text("changes")], "changes")) if Text("changes") in table else ""
+        changes = (
+            str(as_text(table[Text("changes")], "changes")) if Text("changes") in table else ""
+        )
         premise = _sides(as_table(table[Text("premise")], "premise"), world, set(roles))
         hypothesis = _sides(as_table(table[Text("hypothesis")], "hypothesis"), world, set(roles))
         if bool(changes) == ("open" in premise):

@@ -11,7 +11,6 @@ from chapter10.data.microworld import english
 from chapter10.data.microworld.files import (
     Table,
     Text,
-    Value,
     as_flag,
     as_list,
     as_table,
@@ -24,14 +23,27 @@ from chapter10.data.microworld.tokens import PUNCTUATION, Language, Token
 
 Size = Literal["core", "full"]
 WORD_KEYS = (
-    *("en", "plural", "more", "measure", "mass", "is", "tags", "pronoun", "the", "bare", "gloss", "prep"),
+    *(
+        "en",
+        "plural",
+        "more",
+        "measure",
+        "mass",
+        "is",
+        "tags",
+        "pronoun",
+        "the",
+        "bare",
+        "gloss",
+        "prep",
+    ),
     *("loc", "ride", "predicate", "what", "where", "who", "then", "one", "many", "split", "feel"),
 )
 GROUP_KEYS = (
     *("tag", "is", "of", "kind", "core", "more", "order"),
     *(key for key in WORD_KEYS if key not in ("en", "plural", "more", "tags", "gloss")),
 )
-TAGS = frozenset("ADJ ADP ADV AUX CCONJ DET NOUN NUM PART PRON PROPN PUNCT SCONJ VERB".split())
+TAGS = frozenset(["ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "VERB"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +221,9 @@ def _read_group(name: str, table: Table) -> Iterator[tuple[Text, Word]]:
             )
 
 
-def _facts(table: Table, skip: tuple[str, ...]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+def _facts(
+    table: Table, skip: tuple[str, ...]
+) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     facts: dict[str, str] = {}
     lists: dict[str, tuple[str, ...]] = {}
     for key, value in table.items():
@@ -248,8 +262,7 @@ CLOSED = {
     **dict.fromkeys(("the", "a", "an", "this", "every"), "DET"),
     **dict.fromkeys(("in", "on", "at", "after", "of", "before", "ago", "by"), "ADP"),
     **dict.fromkeys(
-        ("last next big little great green red black hot sweet wild fried roast grilled braised "
-         "steamed electric light heavy pouring bitter older younger high").split(),
+        ["last", "next", "big", "little", "great", "green", "red", "black", "hot", "sweet", "wild", "fried", "roast", "grilled", "braised", "steamed", "electric", "light", "heavy", "pouring", "bitter", "older", "younger", "high"],
         "ADJ",
     ),
     "two": "NUM",

@@ -48,4 +48,6 @@ def parallel_sentences(
 
 def parallel_pairs(world: World, count: int, *, seed: int | str = 0) -> list[ParallelPair]:
     """The same as plain text."""
-    return [ParallelPair(zh.text, en.text) for zh, en in parallel_sentences(world, count, seed=seed)]
+    return [
+        ParallelPair(zh.text, en.text) for zh, en in parallel_sentences(world, count, seed=seed)
+    ]

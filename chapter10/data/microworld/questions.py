@@ -19,7 +19,7 @@ from chapter10.data.microworld.grammar import Role, Wordings, read_roles, read_w
 from chapter10.data.microworld.patterns import Pattern
 from chapter10.data.microworld.sampling import NoWordError, Sampler, Style
 from chapter10.data.microworld.sentiment import Held
-from chapter10.data.microworld.splits import Split, admits_sentence, of_split
+from chapter10.data.microworld.splits import Split, is_open, of_split
 from chapter10.data.microworld.tokens import Language, Sentence, join
 from chapter10.data.microworld.world import World
 
@@ -79,9 +79,10 @@ def questions(
     """
     if not 0 <= unanswerable <= 1:
         raise ValueError(f"unanswerable is {unanswerable}; it is a share, from 0 to 1.")
+    deeds: Split = "train" if is_open(split) else split
     writer = _Writer(
         load_questions(world),
-        world.sampler(style or Style(), split),
+        Sampler(world.lexicon, style or Style(), split, deeds=deeds),
         language,
         Draws("questions", language, split, seed, wordings, str(unanswerable)),
         wordings,
@@ -172,18 +173,22 @@ class _Writer:
                 for event in avoid:
                     if name != "verb" and fillers[name].word is event[name].word:
                         raise NoWordError("already in the text")
+        if "who" in fixed and not self._may(fillers):
+            raise NoWordError("not a deed of this person")
         fillers["what"] = self.sampler.describe(fillers, self.draws)
         return fillers
+
+    def _may(self, fillers: Fillers) -> bool:
+        """Whether the person may do this, by the verb's own rules and by the split's."""
+        who, verb = fillers["who"].word, fillers["verb"].word
+        kinds = verb.lists.get("who", ("person",))
+        return bool(who.kinds & set(kinds)) and self.sampler.does(who, verb)
 
     def _write(self, wordings: Wordings, fillers: Fillers) -> Sentence:
         patterns: Sequence[Pattern] = wordings[self.language]
         if self.wordings == "held out":
             patterns = of_split(patterns, self.sampler.split)
-        for _ in range(12):
-            tokens = self.draws.pick(patterns).fill(fillers, self.draws)
-            if admits_sentence(self.sampler.split, tokens):
-                return Sentence(tokens, self.language)
-        raise NoWordError("no wording of the split")
+        return Sentence(self.draws.pick(patterns).fill(fillers, self.draws), self.language)
 
 
 def _role_span(sentence: Sentence, role: str) -> tuple[int, int]:

@@ -9,7 +9,16 @@ from typing import Literal
 
 from chapter10.data.microworld.draws import Draws, Patience
 from chapter10.data.microworld.examples import Review
-from chapter10.data.microworld.files import Items, Table, Text, as_list, as_table, as_text, fail, read
+from chapter10.data.microworld.files import (
+    Items,
+    Table,
+    Text,
+    as_list,
+    as_table,
+    as_text,
+    fail,
+    read,
+)
 from chapter10.data.microworld.forms import Filler
 from chapter10.data.microworld.grammar import Wordings, read_wordings
 from chapter10.data.microworld.lexicon import Word
@@ -48,7 +57,10 @@ def load_reviews(world: World) -> ReviewGrammar:
         domain = as_table(entry, str(name))
         what = str(as_text(domain[Text("what")], "what"))
         aspects = tuple(str(a) for a in as_list(domain[Text("aspects")], "aspects"))
-        for group in (what, *(f"{a}_{part}" for a in aspects for part in ("good", "bad", "aspect"))):
+        for group in (
+            what,
+            *(f"{a}_{part}" for a in aspects for part in ("good", "bad", "aspect")),
+        ):
             if group not in world.lexicon.groups:
                 raise fail(domain, f"no group of words is called {group!r}; add it to opinions.yml")
         domains[str(name)] = (what, aspects)

@@ -43,7 +43,9 @@ def sentence_split(words: Sequence[str]) -> Split:
 
 def admits_sentence(split: Split, tokens: Sequence[Token]) -> bool:
     """Whether a sentence may stand in a text of that split."""
-    return sentence_split([token.text for token in tokens]) == ("train" if is_open(split) else split)
+    return sentence_split([token.text for token in tokens]) == (
+        "train" if is_open(split) else split
+    )
 
 
 def combination_split(*words: str) -> Split:
