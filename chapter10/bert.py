@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from chapter10.checkpoints import PretrainedConfig, PretrainedModel
+from chapter10.dropout import Dropout
 from chapter10.inputs import check_inputs, check_range
 from chapter10.transformer import (
     ACTIVATIONS,
@@ -151,7 +152,7 @@ class BertEmbeddings(nn.Module):
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, size)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, size)
         self.norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor, position_ids: Tensor) -> Tensor:
         """Three (B, T) of integers -> (B, T, embedding_size)."""
@@ -326,7 +327,7 @@ class BertForTask(BertModel):
     def __init__(self, config: BertConfig, *, add_pooling_layer: bool):
         super().__init__(config)
         self.bert = Bert(config, add_pooling_layer=add_pooling_layer)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
 
 class BertForSequenceClassification(BertForTask):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from chapter10.checkpoints import PretrainedConfig, PretrainedModel
+from chapter10.dropout import Dropout
 from chapter10.inputs import check_inputs
 from chapter10.transformer import (
     LayerCache,
@@ -93,7 +94,7 @@ class GPT(PretrainedModel):
         self.config = config
         self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.hidden_size)
-        self.dropout = nn.Dropout(config.embedding_dropout_prob)
+        self.dropout = Dropout(config.embedding_dropout_prob)
         self.decoder = Transformer(config.transformer())
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.init_weights()

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 from torch import Tensor, nn
 
 from chapter10.checkpoints import PretrainedConfig, PretrainedModel
+from chapter10.dropout import Dropout
 from chapter10.formats import FORMATS, Format
 from chapter10.inputs import check_inputs
 from chapter10.transformer import (
@@ -158,7 +159,7 @@ class T5(PretrainedModel):
         self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
         self.encoder = Transformer(config.transformer(decoder=False))
         self.decoder = Transformer(config.transformer(decoder=True))
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.init_weights()
         if config.tie_word_embeddings:

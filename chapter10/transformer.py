@@ -32,6 +32,7 @@ from chapter10.attention import (
     RelativePositionBias,
     make_attention_bias,
 )
+from chapter10.dropout import Dropout
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -116,7 +117,7 @@ class FeedForward(nn.Module):
         self.gate = nn.Linear(*sizes, bias=config.bias) if config.gated else None
         self.down = nn.Linear(config.intermediate_size, config.hidden_size, bias=config.bias)
         self.activation = ACTIVATIONS[config.hidden_act]
-        self.dropout = nn.Dropout(config.intermediate_dropout_prob)
+        self.dropout = Dropout(config.intermediate_dropout_prob)
 
     def forward(self, hidden_states: Tensor) -> Tensor:
         """(B, T, H) -> (B, T, H)."""
@@ -140,7 +141,7 @@ class Block(nn.Module):
             self.cross_attention_norm = config.make_norm()
         self.feed_forward = FeedForward(config)
         self.feed_forward_norm = config.make_norm()
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(
         self,
