@@ -132,9 +132,10 @@ def _bert(layers: int, hidden: int, vocab: int) -> tuple[Step, Step]:
     sentence = torch.zeros(BATCH, dtype=torch.long)
 
     def loss() -> Tensor:
-        output = model(ids, prediction_mask=masked)
+        output = model(ids, labels=labels)
         order = _mean_loss(output.seq_relationship_logits, sentence)
-        return _mean_loss(output.prediction_logits, labels[masked]) + order
+        total, count = output.prediction_loss
+        return total / count + order
 
     def reference_loss() -> Tensor:
         return reference(ids, labels=labels, next_sentence_label=sentence).loss
@@ -149,7 +150,8 @@ def _gpt(layers: int, hidden: int, vocab: int) -> tuple[Step, Step]:
     ids = _ids(vocab)
 
     def loss() -> Tensor:
-        return _mean_loss(model(ids[:, :-1]).logits, ids[:, 1:])
+        total, count = model(ids[:, :-1], labels=ids[:, 1:]).loss
+        return total / count
 
     def reference_loss() -> Tensor:
         return reference(ids, labels=ids).loss
@@ -164,7 +166,8 @@ def _t5(layers: int, hidden: int, vocab: int) -> tuple[Step, Step]:
     source, target = (part.contiguous() for part in ids.split([LENGTH * 3 // 4, LENGTH // 4], 1))
 
     def loss() -> Tensor:
-        return _mean_loss(model(source, None, model.shift_right(target)).logits, target)
+        total, count = model(source, None, model.shift_right(target), labels=target).loss
+        return total / count
 
     def reference_loss() -> Tensor:
         return reference(input_ids=source, labels=target).loss

@@ -17,12 +17,8 @@ from torch import Tensor, nn
 from chapter10.checkpoints import PretrainedConfig, PretrainedModel
 from chapter10.dropout import Dropout
 from chapter10.inputs import check_inputs, check_range
-from chapter10.transformer import (
-    ACTIVATIONS,
-    Transformer,
-    TransformerConfig,
-    check_config,
-)
+from chapter10.objectives.loss import at_labels, vocabulary_loss
+from chapter10.transformer import ACTIVATIONS, Transformer, TransformerConfig, check_config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,11 +108,13 @@ class BertOutput:
 
 @dataclass(frozen=True)
 class BertForPreTrainingOutput:
-    """prediction_logits: (B, T, V), or (N, V) with a prediction_mask. seq_relationship_logits:
-    (B, 2), 0 says "the right next sentence", 1 says "not"."""
+    """prediction_logits: (B, T, V), or (N, V) with a prediction_mask; with labels None, and
+    prediction_loss is their summed cross entropy and their number. seq_relationship_logits: (B, 2),
+    0 says "the right next sentence", 1 says "not"."""
 
-    prediction_logits: Tensor
+    prediction_logits: Tensor | None
     seq_relationship_logits: Tensor
+    prediction_loss: tuple[Tensor, Tensor] | None
     hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
 
@@ -269,8 +267,17 @@ class PredictionHead(nn.Module):
 
     def forward(self, hidden_states: Tensor) -> Tensor:
         """(…, H) -> (…, V)."""
-        hidden_states = self.norm(self.activation(self.dense(hidden_states)))
-        return nn.functional.linear(hidden_states, self.decoder.weight, self.bias)
+        return nn.functional.linear(self.transform(hidden_states), self.decoder.weight, self.bias)
+
+    def loss(self, hidden_states: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """(…, H) and labels (…) -> the summed loss and its number of labels."""
+        hidden_states, labels = at_labels(hidden_states, labels)  # (N, H), (N,)
+        transformed = self.transform(hidden_states)  # only where there is a label
+        return vocabulary_loss(transformed, self.decoder.weight, self.bias, labels)
+
+    def transform(self, hidden_states: Tensor) -> Tensor:
+        """(…, H) -> (…, embedding_size)."""
+        return self.norm(self.activation(self.dense(hidden_states)))
 
 
 class BertForPreTraining(BertModel):
@@ -293,6 +300,7 @@ class BertForPreTraining(BertModel):
         position_ids: Tensor | None = None,
         *,
         prediction_mask: Tensor | None = None,
+        labels: Tensor | None = None,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> BertForPreTrainingOutput:
@@ -301,6 +309,8 @@ class BertForPreTraining(BertModel):
         prediction_mask: (B, T) of bool. With it, scores over the vocabulary are computed at its N
         true positions only, (N, V) in row-major order: in pretraining these are the blanks, about
         one position in seven.
+        labels: (B, T), IGNORE_INDEX where there is no loss. With them the loss of the blanks takes
+        the place of the scores, which need not all be in memory then.
         """
         output = self.bert(
             input_ids,
@@ -313,9 +323,11 @@ class BertForPreTraining(BertModel):
         hidden_states = output.last_hidden_state  # (B, T, H)
         if prediction_mask is not None:
             hidden_states = hidden_states[prediction_mask]  # (N, H)
+        loss = None if labels is None else self.predictions.loss(hidden_states, labels)
         return BertForPreTrainingOutput(
-            prediction_logits=self.predictions(hidden_states),
+            prediction_logits=self.predictions(hidden_states) if loss is None else None,
             seq_relationship_logits=self.seq_relationship(output.pooler_output),
+            prediction_loss=loss,
             hidden_states=output.hidden_states,
             attentions=output.attentions,
         )

@@ -48,13 +48,22 @@ def vocabulary_loss(
     Scores of all positions at once, with their softmax and both gradients, are by far the largest
     tensors of a small model; here only those of ``ROWS`` positions exist at a time.
 
-    hidden_states: (N, H). weight: (V, H). bias: (V,) or None.
-    labels: (N,) long; every one a class, none of them IGNORE_INDEX.
+    hidden_states: (…, H). weight: (V, H). bias: (V,) or None.
+    labels: (…) long; IGNORE_INDEX where there is no loss.
     """
+    hidden_states, labels = at_labels(hidden_states, labels)  # (N, H), (N,)
     if not torch.is_grad_enabled() or torch.is_autocast_enabled(hidden_states.device.type):
         return cross_entropy_sum(F.linear(hidden_states, weight, bias), labels)
     total = _LinearCrossEntropy.apply(hidden_states, weight, bias, labels)
     return total, torch.tensor(len(labels), device=labels.device)
+
+
+def at_labels(hidden_states: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The positions with a label: (…, H) and (…) -> (N, H) and (N,)."""
+    chosen = labels != IGNORE_INDEX
+    if bool(chosen.all()):  # GPT without padding: nothing to copy
+        return hidden_states.flatten(0, -2), labels.flatten()
+    return hidden_states[chosen], labels[chosen]
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
