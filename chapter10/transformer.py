@@ -31,6 +31,7 @@ from chapter10.attention import (
     AttentionCache,
     RelativePositionBias,
     make_attention_bias,
+    none_if_full,
 )
 from chapter10.dropout import Dropout
 
@@ -247,12 +248,14 @@ class Transformer(nn.Module):
         """
         num_queries = hidden_states.shape[1]
         num_keys = num_queries + cached_length(cache)
+        attention_mask = none_if_full(attention_mask)
         is_causal, bias = self.self_attention_bias(hidden_states, attention_mask, num_keys)
         cross_bias = None
         if encoder_hidden_states is not None:
             num_encoder_keys = encoder_hidden_states.shape[1]
+            padding = none_if_full(encoder_attention_mask)
             cross_bias = make_attention_bias(
-                encoder_attention_mask, num_queries, num_encoder_keys, False, hidden_states
+                padding, num_queries, num_encoder_keys, False, hidden_states
             )
 
         states, attentions, cross_attentions = [hidden_states], [], []
