@@ -20,7 +20,7 @@ def dropout(states: Tensor, probability: float) -> Tensor:
         return states
     if states.device.type != "cpu":
         return F.dropout(states, probability)
-    dropped = round(probability * _LEVELS)  # of the 65,536 values, these mean 0
+    dropped = min(round(probability * _LEVELS), _LEVELS - 1)  # so many of the values mean 0
     draws = torch.empty((states.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
     values = draws.view(torch.int16)[: states.numel()].view(states.shape)  # -32768 … 32767
     kept = (values >= dropped - _LEVELS // 2).to(states.dtype)

@@ -1,6 +1,5 @@
 """Peak memory of training, each side in a process of its own, above what it held before.
 
-``python -m chapter10.bench.memory SIDE FAMILY LAYERS HIDDEN VOCAB THREADS`` prints it in bytes.
 Both sides import the same libraries first, so what is counted is the model, its optimiser and
 three updates.
 """
@@ -33,13 +32,16 @@ def peak_memory(side: str, family: Family, shape: Shape) -> float | None:
     if not _RESET.exists():
         return None
     arguments = map(str, (side, family, shape.layers, shape.hidden, shape.vocab))
-    command = [sys.executable, "-m", __name__, *arguments, str(torch.get_num_threads())]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    program = "from chapter10.bench.memory import main; main()"
+    command = [sys.executable, "-c", program, *arguments, str(torch.get_num_threads())]
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def rise(side: str, family: Family, shape: Shape) -> int:
     """Train a little; by how much memory rose at its highest, in bytes."""
-    import transformers  # noqa: F401  both sides carry it
+    import transformers  # both sides carry it
+
+    transformers.logging.set_verbosity_error()
 
     warm = torch.optim.AdamW([torch.zeros(1, requires_grad=True)], fused=True)
     warm.step()  # libraries that the first update loads
@@ -61,8 +63,9 @@ def _status(name: str) -> int:
     return int(found[1]) * 1024
 
 
-if __name__ == "__main__":
-    side, name, *numbers = sys.argv[1:]
+def main() -> None:
+    """What the process of one side does: SIDE FAMILY LAYERS HIDDEN VOCAB THREADS -> bytes."""
+    side, family, *numbers = sys.argv[1:]
     layers, hidden, vocab, threads = map(int, numbers)
     torch.set_num_threads(threads)
-    print(rise(side, name, Shape(layers, hidden, vocab)))  # type: ignore[arg-type]
+    print(rise(side, family, Shape(layers, hidden, vocab)))  # type: ignore[arg-type]

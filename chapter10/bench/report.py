@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from chapter10.bench import text
-from chapter10.bench.arithmetic import matmul_peak, training_operations
+from chapter10.bench.arithmetic import training_operations
 from chapter10.bench.memory import SIDES, peak_memory
 from chapter10.bench.pairs import (
     FAMILIES,
@@ -50,8 +50,12 @@ class Row:
         return 1 / ratio if self.lower_is_better else ratio
 
 
-def bench(*, rounds: int = 5) -> Iterator[Row]:
+def bench(peak: float, *, rounds: int = 5) -> Iterator[Row]:
     """Measure everything, each figure the median of ``rounds``, in a few minutes.
+
+    Args:
+        peak: what :func:`~chapter10.bench.arithmetic.matmul_peak` measured.
+        rounds: how often each side takes its turn.
 
     Raises:
         ModuleNotFoundError: the reference library is not installed.
@@ -64,14 +68,14 @@ def bench(*, rounds: int = 5) -> Iterator[Row]:
         ) from error
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    peak = matmul_peak()
     for shape, family in itertools.product(SHAPES, FAMILIES):
         yield training(family, shape, peak, rounds)
     for shape, family in itertools.product((BOOK, MEDIUM), FAMILIES):
         yield mixed_lengths(family, shape, rounds)
     for shape, family in itertools.product((BOOK, MEDIUM, LARGE), FAMILIES):
         yield forward(family, shape, rounds)
-    for shape, family, rows in itertools.product((MEDIUM, LARGE), ("GPT", "T5"), (1, 8)):
+    writers: tuple[Family, ...] = ("GPT", "T5")
+    for shape, family, rows in itertools.product((MEDIUM, LARGE), writers, (1, 8)):
         yield generation(family, shape, rows, rounds)
     for shape, family in itertools.product(SHAPES, FAMILIES):
         sides = [peak_memory(side, family, shape) for side in SIDES]
