@@ -1,9 +1,10 @@
 """Peak memory of training, each side in a process of its own, above what it held before.
 
-Both sides import the same libraries first, so what is counted is the model, its optimiser and
-three updates.
+What a side imports is loaded before, so what is counted is the model, its optimiser and three
+updates.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -34,20 +35,18 @@ def peak_memory(side: str, family: Family, shape: Shape) -> float | None:
     arguments = map(str, (side, family, shape.layers, shape.hidden, shape.vocab))
     program = "from chapter10.bench.memory import main; main()"
     command = [sys.executable, "-c", program, *arguments, str(torch.get_num_threads())]
-    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    quiet = {**os.environ, "TRANSFORMERS_VERBOSITY": "error"}
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=quiet)
+    return float(done.stdout)
 
 
 def rise(side: str, family: Family, shape: Shape) -> int:
     """Train a little; by how much memory rose at its highest, in bytes."""
-    import transformers  # both sides carry it
-
-    transformers.logging.set_verbosity_error()
-
     warm = torch.optim.AdamW([torch.zeros(1, requires_grad=True)], fused=True)
     warm.step()  # libraries that the first update loads
     batch = fixed_batch(family, shape.vocab)
     make, loss = (our_model, our_loss) if side == "ours" else (reference_model, reference_loss)
-    trainer(family, make(family, Shape(1, 32, 100)), loss)  # a lazy import of the model's module
+    trainer(family, make(family, Shape(1, 32, 100)), loss)  # imports what the model needs
     _RESET.write_text("5")  # the highest so far is forgotten
     before = _status("VmRSS")
     update = trainer(family, make(family, shape), loss)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from chapter10.bench import text
-from chapter10.bench.arithmetic import training_operations
+from chapter10.bench.arithmetic import large_product, training_operations
 from chapter10.bench.memory import SIDES, peak_memory
 from chapter10.bench.pairs import (
     FAMILIES,
@@ -33,7 +33,8 @@ Step = Callable[[], float]
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One comparison: what was measured, on which model, both results, and how many times as good
-    ours is. ``peak_share``: part of the machine's matrix product speed that ours reached."""
+    ours is. ``peak``: operations a second of a large matrix product; ``peak_share``: what part of
+    it ours reached."""
 
     measure: str
     unit: str
@@ -41,6 +42,7 @@ class Row:
     ours: float
     reference: float
     lower_is_better: bool = False
+    peak: float | None = None
     peak_share: float | None = None
 
     @property
@@ -50,12 +52,8 @@ class Row:
         return 1 / ratio if self.lower_is_better else ratio
 
 
-def bench(peak: float, *, rounds: int = 5) -> Iterator[Row]:
+def bench(*, rounds: int = 5) -> Iterator[Row]:
     """Measure everything, each figure the median of ``rounds``, in a few minutes.
-
-    Args:
-        peak: what :func:`~chapter10.bench.arithmetic.matmul_peak` measured.
-        rounds: how often each side takes its turn.
 
     Raises:
         ModuleNotFoundError: the reference library is not installed.
@@ -69,7 +67,7 @@ def bench(peak: float, *, rounds: int = 5) -> Iterator[Row]:
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     for shape, family in itertools.product(SHAPES, FAMILIES):
-        yield training(family, shape, peak, rounds)
+        yield training(family, shape, rounds)
     for shape, family in itertools.product((BOOK, MEDIUM), FAMILIES):
         yield mixed_lengths(family, shape, rounds)
     for shape, family in itertools.product((BOOK, MEDIUM, LARGE), FAMILIES):
@@ -84,15 +82,16 @@ def bench(peak: float, *, rounds: int = 5) -> Iterator[Row]:
             yield _row("peak memory", "MB", family, shape, megabytes, lower_is_better=True)
 
 
-def training(family: Family, shape: Shape, peak: float, rounds: int) -> Row:
-    """Tokens a second on rows of one length."""
+def training(family: Family, shape: Shape, rounds: int) -> Row:
+    """Tokens a second on rows of one length; a large matrix product takes its turn as well."""
     batch = text.fixed_batch(family, shape.vocab)
-    speeds = race(
-        *(_learner(family, each, lambda _: batch) for each in _sides(family, shape)), rounds=rounds
-    )
+    sides = [_learner(family, side, lambda _: batch) for side in _sides(family, shape)]
+    *speeds, peak = race(*sides, large_product, rounds=rounds)
     operations = training_operations(family, shape, text.ROWS, text.LENGTH)
     share = speeds[0] / text.TOKENS * operations / peak
-    return _row("training, one length", "tokens/s", family, shape, speeds, peak_share=share)
+    return _row(
+        "training, one length", "tokens/s", family, shape, speeds, peak=peak, peak_share=share
+    )
 
 
 def mixed_lengths(family: Family, shape: Shape, rounds: int) -> Row:
@@ -150,18 +149,18 @@ def generation(family: Family, shape: Shape, rows: int, rounds: int) -> Row:
     return _row(f"generation, {rows} rows", "tokens/s", family, shape, speeds)
 
 
-def race(ours: Step, reference: Step, *, rounds: int, seconds: float = 0.3) -> tuple[float, float]:
-    """Median work a second of two steps that take turns of so many ``seconds``."""
-    speeds: tuple[list[float], list[float]] = ([], [])
+def race(*steps: Step, rounds: int, seconds: float = 0.3) -> list[float]:
+    """Median work a second of steps that take turns of so many ``seconds``."""
+    speeds: list[list[float]] = [[] for _ in steps]
     for number in range(rounds + 1):
-        for step, found in zip((ours, reference), speeds, strict=True):
+        for step, found in zip(steps, speeds, strict=True):
             start, work, spent = time.perf_counter(), 0.0, 0.0
             while spent < seconds:
                 work += step()
                 spent = time.perf_counter() - start
             if number:  # the first round warms up
                 found.append(work / spent)
-    return statistics.median(speeds[0]), statistics.median(speeds[1])
+    return [statistics.median(found) for found in speeds]
 
 
 def _sides(family: Family, shape: Shape) -> list[Callable[[Batch], None]]:
