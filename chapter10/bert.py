@@ -267,16 +267,15 @@ class PredictionHead(nn.Module):
 
     def forward(self, hidden_states: Tensor) -> Tensor:
         """(…, H) -> (…, V)."""
-        return nn.functional.linear(self.transform(hidden_states), self.decoder.weight, self.bias)
+        return nn.functional.linear(self._transform(hidden_states), self.decoder.weight, self.bias)
 
     def loss(self, hidden_states: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """(…, H) and labels (…) -> the summed loss and its number of labels."""
         hidden_states, labels = at_labels(hidden_states, labels)  # (N, H), (N,)
-        transformed = self.transform(hidden_states)  # only where there is a label
-        return vocabulary_loss(transformed, self.decoder.weight, self.bias, labels)
+        states = self._transform(hidden_states)
+        return vocabulary_loss(states, self.decoder.weight, self.bias, labels)
 
-    def transform(self, hidden_states: Tensor) -> Tensor:
-        """(…, H) -> (…, embedding_size)."""
+    def _transform(self, hidden_states: Tensor) -> Tensor:  # (…, H) -> (…, embedding_size)
         return self.norm(self.activation(self.dense(hidden_states)))
 
 

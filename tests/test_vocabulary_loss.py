@@ -113,3 +113,10 @@ def test_models_give_the_loss_of_their_logits(name: str) -> None:
         assert output.logits is None
         found = output.loss
     torch.testing.assert_close(found, cross_entropy_sum(logits, labels))
+
+
+def test_labels_of_another_shape_are_named() -> None:
+    gpt = GPT(GPTConfig(**SIZES, bos_token_id=1, eos_token_id=1))
+    ids = torch.randint(5, 40, (2, 6))
+    with pytest.raises(ValueError, match=r"labels has shape \(2, 5\).*must be \(2, 6\)"):
+        gpt(ids, labels=ids[:, 1:])

@@ -59,7 +59,16 @@ def vocabulary_loss(
 
 
 def at_labels(hidden_states: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The positions with a label: (…, H) and (…) -> (N, H) and (N,)."""
+    """The positions with a label: (…, H) and (…) -> (N, H) and (N,).
+
+    Raises ValueError where the shapes do not go together.
+    """
+    if labels.shape != hidden_states.shape[:-1]:
+        raise ValueError(
+            f"labels has shape {tuple(labels.shape)} beside hidden states "
+            f"{tuple(hidden_states.shape)}; it must be {tuple(hidden_states.shape[:-1])}. Give "
+            "labels or a prediction_mask, not both."
+        )
     chosen = labels != IGNORE_INDEX
     if bool(chosen.all()):  # GPT without padding: nothing to copy
         return hidden_states.flatten(0, -2), labels.flatten()
