@@ -308,8 +308,7 @@ class BertForPreTraining(BertModel):
         prediction_mask: (B, T) of bool. With it, scores over the vocabulary are computed at its N
         true positions only, (N, V) in row-major order: in pretraining these are the blanks, about
         one position in seven.
-        labels: (B, T), IGNORE_INDEX where there is no loss. With them the loss of the blanks takes
-        the place of the scores, which need not all be in memory then.
+        labels: (B, T), IGNORE_INDEX but at blanks: their loss takes the place of all the scores.
         """
         output = self.bert(
             input_ids,

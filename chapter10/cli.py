@@ -108,7 +108,7 @@ def make_parser() -> argparse.ArgumentParser:
     add.add_argument("--page", action="store_true", help="only write the page from stored rows")
 
     add = command("bench", bench, "compare our speed with the reference library's", "bench")
-    add.add_argument("--rounds", type=int, default=5, help="rounds to take the median of")
+    add.add_argument("--rounds", type=int, default=9, help="rounds to take the median of")
     add.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to a file")
     add_threads(add)
 

@@ -52,7 +52,7 @@ class Row:
         return 1 / ratio if self.lower_is_better else ratio
 
 
-def bench(*, rounds: int = 5) -> Iterator[Row]:
+def bench(*, rounds: int = 9) -> Iterator[Row]:
     """Measure everything, each figure the median of ``rounds``, in a few minutes.
 
     Raises:
@@ -99,7 +99,9 @@ def mixed_lengths(family: Family, shape: Shape, rounds: int) -> Row:
     rows = text.lines(shape.vocab)
     batches = text.our_batches(family, rows), text.reference_batches(family, rows)
     both = zip(_sides(family, shape), batches, strict=True)
-    speeds = race(*(_learner(family, side, some) for side, some in both), rounds=rounds, seconds=1)
+    speeds = race(
+        *(_learner(family, side, some) for side, some in both), rounds=rounds, seconds=0.5
+    )
     return _row("training, mixed lengths", "tokens/s", family, shape, speeds)
 
 
@@ -149,15 +151,19 @@ def generation(family: Family, shape: Shape, rows: int, rounds: int) -> Row:
     return _row(f"generation, {rows} rows", "tokens/s", family, shape, speeds)
 
 
-def race(*steps: Step, rounds: int, seconds: float = 0.3) -> list[float]:
-    """Median work a second of steps that take turns of so many ``seconds``."""
+def race(*steps: Step, rounds: int, seconds: float = 0.15) -> list[float]:
+    """Median work a second of steps that take turns of so many ``seconds``.
+
+    On one thread these are seconds of processor time, which other programs hardly disturb.
+    """
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     speeds: list[list[float]] = [[] for _ in steps]
     for number in range(rounds + 1):
         for step, found in zip(steps, speeds, strict=True):
-            start, work, spent = time.perf_counter(), 0.0, 0.0
+            start, work, spent = clock(), 0.0, 0.0
             while spent < seconds:
                 work += step()
-                spent = time.perf_counter() - start
+                spent = clock() - start
             if number:  # the first round warms up
                 found.append(work / spent)
     return [statistics.median(found) for found in speeds]
