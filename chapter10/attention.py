@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from chapter10.dropout import dropout
+
 
 @dataclass
 class AttentionCache:
@@ -89,17 +91,17 @@ class Attention(nn.Module):
             if cache is not None:
                 key, value = cache.append(key, value)
 
-        dropout = self.dropout if self.training else 0.0
+        probability = self.dropout if self.training else 0.0
         weights = None
-        if output_attentions:
+        if output_attentions or probability:
             weights = attention_weights(query, key, attention_bias, is_causal, self.scale)
-            mixed = F.dropout(weights, dropout) @ value  # (B, heads, T, head_size)
+            mixed = dropout(weights, probability) @ value  # (B, heads, T, head_size)
         else:
             mixed = F.scaled_dot_product_attention(
-                query, key, value, attention_bias, dropout, is_causal, scale=self.scale
+                query, key, value, attention_bias, is_causal=is_causal, scale=self.scale
             )
         mixed = mixed.transpose(1, 2).flatten(2)  # (B, T, heads * head_size)
-        return self.output(mixed), weights
+        return self.output(mixed), weights if output_attentions else None
 
     def split_heads(self, states: Tensor) -> Tensor:
         """(B, T, heads * head_size) -> (B, heads, T, head_size)."""
@@ -124,6 +126,16 @@ def attention_weights(
     if attention_bias is not None:
         scores = scores + attention_bias
     return scores.softmax(dim=-1)
+
+
+def none_if_full(attention_mask: Tensor | None) -> Tensor | None:
+    """A mask that hides nothing is no mask: attention without one is faster.
+
+    Looked up on the CPU only: on an accelerator the host would wait for the answer.
+    """
+    if attention_mask is None or attention_mask.device.type != "cpu":
+        return attention_mask
+    return None if bool(attention_mask.all()) else attention_mask
 
 
 def make_attention_bias(

@@ -15,13 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from chapter10.checkpoints import PretrainedConfig, PretrainedModel
+from chapter10.dropout import Dropout
 from chapter10.inputs import check_inputs, check_range
-from chapter10.transformer import (
-    ACTIVATIONS,
-    Transformer,
-    TransformerConfig,
-    check_config,
-)
+from chapter10.objectives.loss import at_labels, vocabulary_loss
+from chapter10.transformer import ACTIVATIONS, Transformer, TransformerConfig, check_config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,11 +108,13 @@ class BertOutput:
 
 @dataclass(frozen=True)
 class BertForPreTrainingOutput:
-    """prediction_logits: (B, T, V), or (N, V) with a prediction_mask. seq_relationship_logits:
-    (B, 2), 0 says "the right next sentence", 1 says "not"."""
+    """prediction_logits: (B, T, V), or (N, V) with a prediction_mask; with labels None, and
+    prediction_loss is their summed cross entropy and their number. seq_relationship_logits: (B, 2),
+    0 says "the right next sentence", 1 says "not"."""
 
-    prediction_logits: Tensor
+    prediction_logits: Tensor | None
     seq_relationship_logits: Tensor
+    prediction_loss: tuple[Tensor, Tensor] | None
     hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
 
@@ -151,7 +150,7 @@ class BertEmbeddings(nn.Module):
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, size)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, size)
         self.norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor, position_ids: Tensor) -> Tensor:
         """Three (B, T) of integers -> (B, T, embedding_size)."""
@@ -268,8 +267,16 @@ class PredictionHead(nn.Module):
 
     def forward(self, hidden_states: Tensor) -> Tensor:
         """(…, H) -> (…, V)."""
-        hidden_states = self.norm(self.activation(self.dense(hidden_states)))
-        return nn.functional.linear(hidden_states, self.decoder.weight, self.bias)
+        return nn.functional.linear(self._transform(hidden_states), self.decoder.weight, self.bias)
+
+    def loss(self, hidden_states: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """(…, H) and labels (…) -> the summed loss and its number of labels."""
+        hidden_states, labels = at_labels(hidden_states, labels)  # (N, H), (N,)
+        states = self._transform(hidden_states)
+        return vocabulary_loss(states, self.decoder.weight, self.bias, labels)
+
+    def _transform(self, hidden_states: Tensor) -> Tensor:  # (…, H) -> (…, embedding_size)
+        return self.norm(self.activation(self.dense(hidden_states)))
 
 
 class BertForPreTraining(BertModel):
@@ -292,6 +299,7 @@ class BertForPreTraining(BertModel):
         position_ids: Tensor | None = None,
         *,
         prediction_mask: Tensor | None = None,
+        labels: Tensor | None = None,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> BertForPreTrainingOutput:
@@ -300,6 +308,7 @@ class BertForPreTraining(BertModel):
         prediction_mask: (B, T) of bool. With it, scores over the vocabulary are computed at its N
         true positions only, (N, V) in row-major order: in pretraining these are the blanks, about
         one position in seven.
+        labels: (B, T), IGNORE_INDEX but at blanks: their loss takes the place of all the scores.
         """
         output = self.bert(
             input_ids,
@@ -312,9 +321,11 @@ class BertForPreTraining(BertModel):
         hidden_states = output.last_hidden_state  # (B, T, H)
         if prediction_mask is not None:
             hidden_states = hidden_states[prediction_mask]  # (N, H)
+        loss = None if labels is None else self.predictions.loss(hidden_states, labels)
         return BertForPreTrainingOutput(
-            prediction_logits=self.predictions(hidden_states),
+            prediction_logits=self.predictions(hidden_states) if loss is None else None,
             seq_relationship_logits=self.seq_relationship(output.pooler_output),
+            prediction_loss=loss,
             hidden_states=output.hidden_states,
             attentions=output.attentions,
         )
@@ -326,7 +337,7 @@ class BertForTask(BertModel):
     def __init__(self, config: BertConfig, *, add_pooling_layer: bool):
         super().__init__(config)
         self.bert = Bert(config, add_pooling_layer=add_pooling_layer)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
 
 class BertForSequenceClassification(BertForTask):

@@ -108,7 +108,9 @@ def make_parser() -> argparse.ArgumentParser:
     add.add_argument("--page", action="store_true", help="only write the page from stored rows")
 
     add = command("bench", bench, "compare our speed with the reference library's", "bench")
-    add.add_argument("--rounds", type=int, default=5, help="rounds to take the median of")
+    add.add_argument("--rounds", type=int, default=9, help="rounds to take the median of")
+    add.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to a file")
+    add_threads(add)
 
     command("doctor", doctor, "say what works on this machine", "doctor")
     return parser
@@ -291,13 +293,30 @@ def evidence(options: Any) -> None:
 
 def bench(options: Any) -> None:
     """``bench``."""
-    from chapter10.bench import bench as measure
+    import dataclasses
 
-    rows = [
-        (row.model, f"{row.ours:,.0f}", f"{row.reference:,.0f}", f"{row.ratio:.2f}")
-        for row in measure(rounds=options.rounds)
-    ]
-    print_table(("training, tokens/s", "ours", "reference", "ratio"), rows)
+    import torch
+    from tqdm import tqdm
+
+    from chapter10.bench import bench as measure
+    from chapter10.hub import write_json
+
+    torch.set_num_threads(options.threads)
+    rows = list(tqdm(measure(rounds=options.rounds), unit="row"))
+    lines = []
+    for row in rows:
+        digits = 1 if row.unit == "ms" else 0
+        both = (f"{value:,.{digits}f}" for value in (row.ours, row.reference))
+        share = "" if row.peak_share is None else f"{row.peak_share:.0%}"
+        lines.append((f"{row.measure}, {row.unit}", row.model, *both, f"{row.ratio:.2f}", share))
+    header = ("measured", "model", "ours", "reference", "times as good", "of peak")
+    print_table(header, lines)
+    peak = max(row.peak or 0 for row in rows) / 1e9
+    print(f"Peak: a large matrix product, {peak:,.0f} GFLOP/s at best; threads: {options.threads}.")
+    if options.json:
+        stored = [{**dataclasses.asdict(row), "ratio": row.ratio} for row in rows]
+        about = {"torch": torch.__version__, "threads": options.threads}
+        write_json(options.json, {**about, "rows": stored})
 
 
 def doctor(options: Any) -> int:

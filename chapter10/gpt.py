@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from chapter10.checkpoints import PretrainedConfig, PretrainedModel
+from chapter10.dropout import Dropout
 from chapter10.inputs import check_inputs
+from chapter10.objectives.loss import vocabulary_loss
 from chapter10.transformer import (
     LayerCache,
     Transformer,
@@ -74,10 +76,12 @@ class GPTConfig(PretrainedConfig):
 @dataclass(frozen=True)
 class GPTOutput:
     """logits: (B, T, V), or (N, V) with a prediction_mask; position t scores the token at t + 1.
-    last_hidden_state: (B, T, H). hidden_states, attentions: see ``TransformerOutput``."""
+    last_hidden_state: (B, T, H). loss: with labels, instead of logits, the summed cross entropy and
+    how many labels it is the sum of. hidden_states, attentions: see ``TransformerOutput``."""
 
-    logits: Tensor
+    logits: Tensor | None
     last_hidden_state: Tensor
+    loss: tuple[Tensor, Tensor] | None = None
     hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
 
@@ -93,7 +97,7 @@ class GPT(PretrainedModel):
         self.config = config
         self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.hidden_size)
-        self.dropout = nn.Dropout(config.embedding_dropout_prob)
+        self.dropout = Dropout(config.embedding_dropout_prob)
         self.decoder = Transformer(config.transformer())
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.init_weights()
@@ -119,6 +123,7 @@ class GPT(PretrainedModel):
         position_ids: Tensor | None = None,
         *,
         prediction_mask: Tensor | None = None,
+        labels: Tensor | None = None,
         cache: list[LayerCache] | None = None,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
@@ -130,6 +135,8 @@ class GPT(PretrainedModel):
             attention_mask: (B, S), 0 at padding, cached positions included; None means no padding.
             position_ids: (B, T) or (1, T); None counts on from the cache.
             prediction_mask: (B, T) of bool: compute logits (N, V) at its true positions only.
+            labels: (B, T), IGNORE_INDEX where there is no loss: compute the summed loss instead of
+                the logits, which need not all be in memory then.
             cache: from :meth:`new_cache`, extended in place.
             output_hidden_states: also return every layer's output.
             output_attentions: also return every layer's attention weights.
@@ -159,8 +166,12 @@ class GPT(PretrainedModel):
         hidden_states = output.last_hidden_state  # (B, T, H)
         if prediction_mask is not None:
             hidden_states = hidden_states[prediction_mask]  # (N, H)
+        loss = None
+        if labels is not None:
+            loss = vocabulary_loss(hidden_states, self.lm_head.weight, None, labels)
         return GPTOutput(
-            logits=self.lm_head(hidden_states),
+            logits=self.lm_head(hidden_states) if loss is None else None,
+            loss=loss,
             last_hidden_state=output.last_hidden_state,
             hidden_states=output.hidden_states,
             attentions=output.attentions,

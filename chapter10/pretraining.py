@@ -60,11 +60,9 @@ class Objective(ABC):
     def predict(self, model: nn.Module, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
         """What is asked, by name: logits (N, classes) and labels (N,)."""
 
+    @abstractmethod
     def loss(self, model: nn.Module, batch: Batch) -> Sums:
         """Summed losses and the numbers of their terms, by name."""
-        return {
-            name: cross_entropy_sum(*asked) for name, asked in self.predict(model, batch).items()
-        }
 
     def measure(self, model: nn.Module, batch: Batch) -> Sums:
         """The losses, and as ``NAME_accuracy`` how often the best guess is right."""
@@ -164,16 +162,25 @@ class MaskedLanguageModel(Objective):
     def predict(self, model: nn.Module, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
         """``masked``, and ``sentence`` where there are pairs."""
         chosen = batch["labels"] != IGNORE_INDEX
-        output = model(
-            batch["input_ids"],
-            batch["attention_mask"],
-            batch["token_type_ids"],
-            prediction_mask=chosen,
-        )
+        output = self.run(model, batch, prediction_mask=chosen)
         asked = {self.name: (output.prediction_logits, batch["labels"][chosen])}
         if "sentence_labels" in batch:
             asked["sentence"] = (output.seq_relationship_logits, batch["sentence_labels"])
         return asked
+
+    def loss(self, model: nn.Module, batch: Batch) -> Sums:
+        """``masked``, and ``sentence`` where there are pairs."""
+        output = self.run(model, batch, labels=batch["labels"])
+        sums = {self.name: output.prediction_loss}
+        if "sentence_labels" in batch:
+            asked = output.seq_relationship_logits, batch["sentence_labels"]
+            sums["sentence"] = cross_entropy_sum(*asked)
+        return sums
+
+    def run(self, model: nn.Module, batch: Batch, **options: Tensor) -> Any:
+        """The model's output for a batch."""
+        inputs = (batch[name] for name in ("input_ids", "attention_mask", "token_type_ids"))
+        return model(*inputs, **options)
 
 
 class NextToken(Objective):
@@ -216,6 +223,11 @@ class NextToken(Objective):
         chosen = batch["labels"] != IGNORE_INDEX
         output = model(batch["input_ids"], batch["attention_mask"], prediction_mask=chosen)
         return {self.name: (output.logits, batch["labels"][chosen])}
+
+    def loss(self, model: nn.Module, batch: Batch) -> Sums:
+        """``next``."""
+        output = model(batch["input_ids"], batch["attention_mask"], labels=batch["labels"])
+        return {self.name: output.loss}
 
 
 class SpanDenoising(Objective):
@@ -291,14 +303,17 @@ class SpanDenoising(Objective):
     def predict(self, model: nn.Module, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
         """``spans``: every token of the output, sentinels among them."""
         chosen = batch["labels"] != IGNORE_INDEX
-        output = model(
-            batch["input_ids"],
-            batch["attention_mask"],
-            batch["decoder_input_ids"],
-            batch["decoder_attention_mask"],
-            prediction_mask=chosen,
-        )
+        output = self.run(model, batch, prediction_mask=chosen)
         return {self.name: (output.logits, batch["labels"][chosen])}
+
+    def loss(self, model: nn.Module, batch: Batch) -> Sums:
+        """``spans``."""
+        return {self.name: self.run(model, batch, labels=batch["labels"]).loss}
+
+    def run(self, model: nn.Module, batch: Batch, **options: Tensor) -> Any:
+        """The model's output for a batch."""
+        sides = ("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
+        return model(*(batch[name] for name in sides), **options)
 
 
 def unigram_baseline(token_counts: Tensor, heldout: Sequence[Batch]) -> dict[str, float]:

@@ -14,8 +14,10 @@ from typing import Any, ClassVar, Self
 from torch import Tensor, nn
 
 from chapter10.checkpoints import PretrainedConfig, PretrainedModel
+from chapter10.dropout import Dropout
 from chapter10.formats import FORMATS, Format
 from chapter10.inputs import check_inputs
+from chapter10.objectives.loss import vocabulary_loss
 from chapter10.transformer import (
     ACTIVATIONS,
     LayerCache,
@@ -132,10 +134,12 @@ class T5Config(PretrainedConfig):
 @dataclass(frozen=True)
 class T5Output:
     """logits: (B, T, V), or (N, V) with a prediction_mask. encoder_last_hidden_state: (B, S, H).
-    The tuples, on request: see ``TransformerOutput``."""
+    loss: with labels, instead of logits, the summed cross entropy and how many labels it is the
+    sum of. The tuples, on request: see ``TransformerOutput``."""
 
-    logits: Tensor
+    logits: Tensor | None
     encoder_last_hidden_state: Tensor
+    loss: tuple[Tensor, Tensor] | None = None
     encoder_hidden_states: tuple[Tensor, ...] | None = None
     encoder_attentions: tuple[Tensor, ...] | None = None
     decoder_hidden_states: tuple[Tensor, ...] | None = None
@@ -158,7 +162,7 @@ class T5(PretrainedModel):
         self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
         self.encoder = Transformer(config.transformer(decoder=False))
         self.decoder = Transformer(config.transformer(decoder=True))
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.init_weights()
         if config.tie_word_embeddings:
@@ -189,6 +193,7 @@ class T5(PretrainedModel):
         *,
         encoded: TransformerOutput | None = None,
         prediction_mask: Tensor | None = None,
+        labels: Tensor | None = None,
         cache: list[LayerCache] | None = None,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
@@ -203,6 +208,8 @@ class T5(PretrainedModel):
             decoder_attention_mask: (B, T), 0 at padding.
             encoded: what :meth:`encode` returned for the same input, so as not to repeat it.
             prediction_mask: (B, T) of bool: compute logits (N, V) at its true positions only.
+            labels: (B, T), IGNORE_INDEX where there is no loss: compute the summed loss instead of
+                the logits, which need not all be in memory then.
             cache: from :meth:`new_cache`, extended in place.
             output_hidden_states: also return every layer's output.
             output_attentions: also return every layer's attention weights.
@@ -239,8 +246,12 @@ class T5(PretrainedModel):
             hidden_states = hidden_states[prediction_mask]  # (N, H)
         if self.config.scaled:
             hidden_states = hidden_states * self.config.hidden_size**-0.5
+        loss = None
+        if labels is not None:
+            loss = vocabulary_loss(hidden_states, self.lm_head.weight, None, labels)
         return T5Output(
-            logits=self.lm_head(hidden_states),
+            logits=self.lm_head(hidden_states) if loss is None else None,
+            loss=loss,
             encoder_last_hidden_state=encoded.last_hidden_state,
             encoder_hidden_states=encoded.hidden_states,
             encoder_attentions=encoded.attentions,

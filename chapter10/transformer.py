@@ -31,7 +31,9 @@ from chapter10.attention import (
     AttentionCache,
     RelativePositionBias,
     make_attention_bias,
+    none_if_full,
 )
+from chapter10.dropout import Dropout
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -116,7 +118,7 @@ class FeedForward(nn.Module):
         self.gate = nn.Linear(*sizes, bias=config.bias) if config.gated else None
         self.down = nn.Linear(config.intermediate_size, config.hidden_size, bias=config.bias)
         self.activation = ACTIVATIONS[config.hidden_act]
-        self.dropout = nn.Dropout(config.intermediate_dropout_prob)
+        self.dropout = Dropout(config.intermediate_dropout_prob)
 
     def forward(self, hidden_states: Tensor) -> Tensor:
         """(B, T, H) -> (B, T, H)."""
@@ -140,7 +142,7 @@ class Block(nn.Module):
             self.cross_attention_norm = config.make_norm()
         self.feed_forward = FeedForward(config)
         self.feed_forward_norm = config.make_norm()
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(
         self,
@@ -246,12 +248,14 @@ class Transformer(nn.Module):
         """
         num_queries = hidden_states.shape[1]
         num_keys = num_queries + cached_length(cache)
+        attention_mask = none_if_full(attention_mask)
         is_causal, bias = self.self_attention_bias(hidden_states, attention_mask, num_keys)
         cross_bias = None
         if encoder_hidden_states is not None:
             num_encoder_keys = encoder_hidden_states.shape[1]
+            padding = none_if_full(encoder_attention_mask)
             cross_bias = make_attention_bias(
-                encoder_attention_mask, num_queries, num_encoder_keys, False, hidden_states
+                padding, num_queries, num_encoder_keys, False, hidden_states
             )
 
         states, attentions, cross_attentions = [hidden_states], [], []

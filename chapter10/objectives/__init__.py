@@ -14,7 +14,7 @@ from chapter10.objectives.denoising import (
     restore_mass,
     restore_spans,
 )
-from chapter10.objectives.loss import IGNORE_INDEX, cross_entropy_sum
+from chapter10.objectives.loss import IGNORE_INDEX, at_labels, cross_entropy_sum, vocabulary_loss
 from chapter10.objectives.masking import (
     MaskedTokens,
     Masking,
@@ -41,6 +41,7 @@ __all__ = [
     "NextTokens",
     "SentencePair",
     "SpanCorruption",
+    "at_labels",
     "corrupt_delete",
     "corrupt_infill",
     "corrupt_mask",
@@ -61,4 +62,5 @@ __all__ = [
     "restore_order",
     "restore_spans",
     "sentence_order_pairs",
+    "vocabulary_loss",
 ]

@@ -109,6 +109,7 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
         lr=config.learning_rate,
         betas=config.betas,
         eps=config.epsilon,
+        fused=True,
     )
 
 
