@@ -116,6 +116,30 @@ def test_answers_are_where_they_are_said_to_be(world: mw.World, language: str) -
         assert (question.span is None) == (not question.answers)
 
 
+def words_by_role(sentence: mw.Sentence) -> list[dict[str, set[str]]]:
+    """For each clause that ends in a full stop: role -> its words."""
+    found: list[dict[str, set[str]]] = [{}]
+    for token in sentence.tokens:
+        if token.text in ("。", "."):
+            found.append({})
+        elif token.role:
+            found[-1].setdefault(token.role, set()).add(token.text)
+    return found
+
+
+@pytest.mark.parametrize("unanswerable", [0.0, 1.0])
+def test_only_an_answerable_question_has_an_answer(world: mw.World, unanswerable: float) -> None:
+    """What agrees with all that a question names: the decoy, and the answer where there is one."""
+    for question in mw.questions(world, 200, unanswerable=unanswerable):
+        named = words_by_role(question.question_sentence)[0]
+        agreeing = [
+            clause
+            for clause in words_by_role(question.context_sentence)
+            if all(words <= clause.get(role, set()) for role, words in named.items())
+        ]
+        assert len(agreeing) == (1 if unanswerable else 2), question
+
+
 def test_answers_stand_anywhere(world: mw.World) -> None:
     found = mw.questions(world, 1200)
     places = Counter(q.candidates.index(q.span) for q in found)

@@ -120,7 +120,7 @@ class _Writer:
         decoy = self._changed(event, role)
         others = self._others(event, decoy, role)
         told = [(self.grammar.decoy, decoy), *((self.grammar.tell, other) for other in others)]
-        told.insert(0, (self.grammar.tell, event if answerable else self._changed(event, "both")))
+        told.insert(0, (self.grammar.tell, event if answerable else self._unasked(event, role)))
         sentences = [self._write(wordings, fillers) for wordings, fillers in told]
         order = self.draws.shuffle(range(len(sentences)))
         context = join([sentences[i] for i in order])
@@ -147,13 +147,20 @@ class _Writer:
         return fillers
 
     def _changed(self, event: Fillers, role: str) -> Fillers:
-        """The event with another filler of a role; "both": another person and time."""
+        """The event with another filler of a role."""
         changed = dict(event)
-        for name in ("who", "when") if role == "both" else (role,):
-            changed[name] = self.sampler.fill(self.grammar.roles[name], event, self.draws)
-            if name == "what":
-                changed["what"] = self.sampler.describe(changed, self.draws)
+        changed[role] = self.sampler.fill(self.grammar.roles[role], event, self.draws)
+        if changed[role].word is event[role].word:
+            raise NoWordError("the other one is the same")
+        if role == "what":
+            changed["what"] = self.sampler.describe(changed, self.draws)
         return changed
+
+    def _unasked(self, event: Fillers, role: str) -> Fillers:
+        """An event that leaves the question without an answer: in every wording the question names
+        the thing when it asks for the person, and the person when it asks for anything else."""
+        named, free = ("what", "where") if role == "who" else ("who", "when")
+        return self._changed(self._changed(event, named), free)
 
     def _others(self, event: Fillers, decoy: Fillers, role: str) -> list[Fillers]:
         """Somebody else who did the same to other things, and the person doing another deed."""
