@@ -1,4 +1,4 @@
-"""The page `microworld`: its helpers do what they say, and its assertions fail on planted faults."""
+"""The page `microworld`: its helpers do what they say, its assertions fail on planted faults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from chapter10.data import microworld as mw
-from chapter10.data.microworld import splits, world
+from chapter10.data.microworld import world
 from chapter10.data.microworld.sampling import Sampler
 from chapter10.data.microworld.tokens import Sentence, Span, Token
 from chapter10.experiments import microworld as page
@@ -160,4 +160,3 @@ def test_one_event_is_told_in_both_languages() -> None:
     verb = mw.shipped("core").lexicon.words[told.state["verb"]]
     assert verb.zh in told.chinese.words
     assert verb.english["past"][0].text in told.english.words
-    assert splits.PLACES == 5
