@@ -1,0 +1,87 @@
+"""What belongs to which split: entities, patterns, combinations, and every single sentence.
+
+Nothing is stored: each rule is a function of the words themselves, so it holds across seeds, sizes
+and machines.
+
+- A *sentence* belongs to test or validation by its checksum, else to training. Test and validation
+  examples are made of their own sentences only, so that no test sentence stands in pretraining or
+  fine-tuning text.
+- The sentences of *documents* go by people instead: every sentence of a test story names somebody,
+  and the people of test stories are in no training or pretraining story.
+- An *entity* (a person) and a *pattern* belong to a split by their place in their list, a
+  *combination* (two words) by its checksum. Fine-tuning examples use only those of their split;
+  pretraining text uses all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeVar, get_args
+
+from chapter10.data.microworld.draws import checksum
+from chapter10.data.microworld.tokens import PUNCTUATION, Token
+
+Split = Literal["pretraining", "train", "validation", "test"]
+Item = TypeVar("Item")
+
+SENTENCE_BUCKETS = 6
+COMBINATION_BUCKETS = 5
+PLACES = 5
+
+
+def check_split(split: str) -> None:
+    """Refuse what is no split."""
+    if split not in get_args(Split):
+        raise ValueError(f"split is {split!r}; there are {', '.join(get_args(Split))}.")
+
+
+def sentence_split(words: Sequence[str]) -> Split:
+    """Where a sentence belongs, by its words in small letters, without punctuation."""
+    kept = [word.lower() for word in words if word not in PUNCTUATION]
+    return _by_bucket(checksum("".join(kept)) % SENTENCE_BUCKETS)
+
+
+def admits_sentence(split: Split, tokens: Sequence[Token]) -> bool:
+    """Whether a sentence may stand in a text of that split."""
+    return sentence_split([token.text for token in tokens]) == ("train" if is_open(split) else split)
+
+
+def combination_split(*words: str) -> Split:
+    """Where a combination of words belongs."""
+    return _by_bucket(checksum(*words) % COMBINATION_BUCKETS)
+
+
+def admits_combination(split: Split, *words: str) -> bool:
+    """Whether an example of that split may combine these words; pretraining text may anything."""
+    return split == "pretraining" or combination_split(*words) == split
+
+
+def of_split(items: Sequence[Item], split: Split) -> Sequence[Item]:
+    """The entities or patterns of a list that a split may use, by their places in the list.
+
+    Of every five, the fourth is for validation and the fifth for test. A list too short to give a
+    split its share lends it the last ones it has, never one of training's.
+    """
+    if split == "pretraining":
+        return items
+    wanted = [item for place, item in enumerate(items) if place_split(place, len(items)) == split]
+    return wanted
+
+
+def place_split(place: int, length: int) -> Split:
+    """The split of a place in a list of that length; lists of fewer than three are all training."""
+    if length < 3:
+        return "train"
+    if length < PLACES:
+        last = length - 1
+        return "test" if place == last else "validation" if place == last - 1 else "train"
+    return {PLACES - 2: "validation", PLACES - 1: "test"}.get(place % PLACES, "train")  # type: ignore[return-value]
+
+
+def is_open(split: Split) -> bool:
+    """Whether a split is for learning: pretraining or fine-tuning."""
+    return split in ("pretraining", "train")
+
+
+def _by_bucket(bucket: int) -> Split:
+    return "test" if bucket == 0 else "validation" if bucket == 1 else "train"
