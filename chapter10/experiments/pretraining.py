@@ -119,9 +119,7 @@ def pretrain(
 ) -> History:
     """Train the model in place on the texts, again and again where they are few."""
     task = objective(tokenizer, masking)
-    batches = Batches(
-        task.rows([texts]), task.collate, tokens_per_batch=BATCH_TOKENS, seed=seed
-    )
+    batches = Batches(task.rows([texts]), task.collate, tokens_per_batch=BATCH_TOKENS, seed=seed)
     config = TrainingConfig(
         steps=steps,
         learning_rate=5e-3,
