@@ -23,7 +23,7 @@ from chapter10.data.microworld.tokens import (
 from chapter10.data.microworld.world import World, chances
 
 Order = Literal["story", "day", "round"]
-HOURS = frozenset("一 二 三 四 五 六 七 八 九 十 十一 十二".split())
+HOURS = frozenset(["一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二"])
 CLOCK_TAGS = {"in": "ADP", "the": "DET"} | dict.fromkeys(
     ("morning", "afternoon", "evening", "night", "noon"), "NOUN"
 )

@@ -63,3 +63,23 @@ def zipf_weights(count: int, exponent: float, *seed: int | str) -> list[int]:
     """
     ranks = Draws("zipf", *seed).shuffle(range(1, count + 1))
     return list(accumulate(max(1, round(1_000_000 / rank**exponent)) for rank in ranks))
+
+
+class Patience:
+    """Counts draws that did not work out, so that what cannot be written is said, not waited for."""
+
+    def __init__(self, count: int, what: str) -> None:
+        self.left, self.what = 400 * (count + 5), what
+
+    def lose(self) -> None:
+        """One more draw did not work out.
+
+        Raises:
+            ValueError: too many did not.
+        """
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError(
+                f"{self.what} could not be written: no draw keeps the rules of the split. Use the "
+                "full lexicon, add words or wordings, or give the style fewer limits."
+            )

@@ -81,6 +81,7 @@ ZH_FORMS: Mapping[str, Form] = {
     "in": lambda f, _: (Token("在", "ADP"), *_zh_place(f)),
     "at": lambda f, _: _zh_place(f),
     "pron": lambda f, _: (_zh(f.word) if f.named else _zh_pronoun(f),),
+    "kind": lambda f, _: (Token(f.word.fact("kind_zh"), "NOUN"),),
     "ride": lambda f, _: (Token(f.word.fact("ride", "坐"), "VERB"), _zh(f.word)),
 }
 
@@ -210,10 +211,14 @@ EN_FORMS: Mapping[str, Form] = {
     "noun": lambda f, _: _en(f),
     "count": lambda f, _: (Token(NUMBERS[f.count], "NUM"),),
     "in": _en_place,
+    "prep": lambda f, _: (Token(f.word.fact("prep", "in"), "ADP"),),
     "pron": lambda f, _: _en_person("pron", f),
     "obj": lambda f, _: _en_person("obj", f),
     "poss": lambda f, _: _en_own(f) if f.named else (_en_pronoun("poss", f),),
     "own": lambda f, _: _en_own(f),
+    "many": lambda f, _: _en(f, True),
+    "kind": lambda f, _: tuple(Token(w, "NOUN") for w in f.word.fact("kind_en").split()),
+    "more": lambda f, _: (Token(f.word.fact("more"), "ADJ"),),
     "go": _en_verb("base"),
     "goes": _en_verb("s"),
     "going": _en_verb("ing"),

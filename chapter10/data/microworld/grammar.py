@@ -25,7 +25,12 @@ from chapter10.data.microworld.tokens import Language
 
 Tense = Literal["past", "absent", "now", "future", "habit", "state"]
 TENSES: tuple[Tense, ...] = ("past", "absent", "now", "future", "habit", "state")
-TIMES: Mapping[Tense, str] = {"past": "past", "absent": "past", "future": "future", "habit": "habit"}
+TIMES: Mapping[Tense, str] = {
+    "past": "past",
+    "absent": "past",
+    "future": "future",
+    "habit": "habit",
+}
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 Wordings = Mapping[Language, tuple[Pattern, ...]]
@@ -118,7 +123,7 @@ def read_wordings(table: Table, lexicon: Lexicon, allowed: set[str] | None) -> W
     wordings: dict[Language, tuple[Pattern, ...]] = {}
     for language in LANGUAGES:
         if Text(language) not in table:
-            raise fail(table, f"the patterns in {language!r} are missing; add {language}: [\"…\"]")
+            raise fail(table, f'the patterns in {language!r} are missing; add {language}: ["…"]')
         sources = as_list(table[Text(language)], language)
         wordings[language] = tuple(
             _checked(compile_pattern(source, language, lexicon, number), source, allowed)
@@ -246,4 +251,4 @@ def _read_day(table: Table, lexicon: Lexicon) -> Story:
         if len(at) != 2:
             raise fail(entry, "at: must be [the hour in Chinese, the hour in English]")
         hours.append((str(at[0]), str(at[1])))
-    return Story("day", "day", 12, cast, tuple(steps), hours=tuple(hours))
+    return Story("day", "day", 6, cast, tuple(steps), hours=tuple(hours))

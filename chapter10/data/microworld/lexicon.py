@@ -11,7 +11,6 @@ from chapter10.data.microworld import english
 from chapter10.data.microworld.files import (
     Table,
     Text,
-    Value,
     as_flag,
     as_list,
     as_table,
@@ -24,14 +23,27 @@ from chapter10.data.microworld.tokens import PUNCTUATION, Language, Token
 
 Size = Literal["core", "full"]
 WORD_KEYS = (
-    *("en", "plural", "measure", "mass", "is", "tags", "pronoun", "the", "bare", "gloss", "prep"),
+    *(
+        "en",
+        "plural",
+        "more",
+        "measure",
+        "mass",
+        "is",
+        "tags",
+        "pronoun",
+        "the",
+        "bare",
+        "gloss",
+        "prep",
+    ),
     *("loc", "ride", "predicate", "what", "where", "who", "then", "one", "many", "split", "feel"),
 )
 GROUP_KEYS = (
     *("tag", "is", "of", "kind", "core", "more", "order"),
-    *(key for key in WORD_KEYS if key not in ("en", "plural", "tags", "gloss")),
+    *(key for key in WORD_KEYS if key not in ("en", "plural", "more", "tags", "gloss")),
 )
-TAGS = frozenset("ADJ ADP ADV AUX CCONJ DET NOUN NUM PART PRON PROPN PUNCT SCONJ VERB".split())
+TAGS = frozenset(["ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "VERB"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +165,12 @@ def load_lexicon(folder: Path, size: Size = "full") -> Lexicon:
         groups[name] += [words[id_] for id_ in ids if id_ in words and name not in words[id_].kinds]
     tags, glosses = _read_function_words(folder / "function.yml", folder / "words.yml")
     plain = as_table(read(folder / "function.yml")[Text("plain")], "plain")
-    _add_forms(tags, words.values())
+    # Patterns may use any word of the files; the size says which words fill slots.
+    _add_forms(tags, (word for _, word in everything))
+    for _, word in everything:
+        if "kind_zh" in word.facts:
+            glosses.setdefault(word.facts["kind_zh"], word.facts["kind_en"])
+            _add(tags["zh"], word.facts["kind_zh"], "NOUN")
     return Lexicon(
         words=words,
         groups={name: tuple(found) for name, found in groups.items()},
@@ -185,6 +202,8 @@ def _read_group(name: str, table: Table) -> Iterator[tuple[Text, Word]]:
             kinds = frozenset({name, *group_lists.get("is", ()), *lists.get("is", ())})
             merged = {**group_facts, **facts}
             base = str(as_text(own[Text("en")], "en"))
+            if "kind" in table:
+                merged |= {f"kind_{key}": str(word) for key, word in table[Text("kind")].items()}
             yield (
                 zh,
                 Word(
@@ -202,7 +221,9 @@ def _read_group(name: str, table: Table) -> Iterator[tuple[Text, Word]]:
             )
 
 
-def _facts(table: Table, skip: tuple[str, ...]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+def _facts(
+    table: Table, skip: tuple[str, ...]
+) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     facts: dict[str, str] = {}
     lists: dict[str, tuple[str, ...]] = {}
     for key, value in table.items():
@@ -241,8 +262,7 @@ CLOSED = {
     **dict.fromkeys(("the", "a", "an", "this", "every"), "DET"),
     **dict.fromkeys(("in", "on", "at", "after", "of", "before", "ago", "by"), "ADP"),
     **dict.fromkeys(
-        ("last next big little great green red black hot sweet wild fried roast grilled braised "
-         "steamed electric light heavy pouring bitter older younger high").split(),
+        ["last", "next", "big", "little", "great", "green", "red", "black", "hot", "sweet", "wild", "fried", "roast", "grilled", "braised", "steamed", "electric", "light", "heavy", "pouring", "bitter", "older", "younger", "high"],
         "ADJ",
     ),
     "two": "NUM",

@@ -89,7 +89,9 @@ def compile_pattern(source: Text, language: Language, lexicon: Lexicon, number: 
 
 def _slot(source: Text, item: str, forms: Mapping[str, Form]) -> Slot:
     if not item.endswith("}"):
-        raise fail(source, f"{item!r} is no slot; write {{role}} or {{role.form}}, blanks around it")
+        raise fail(
+            source, f"{item!r} is no slot; write {{role}} or {{role.form}}, blanks around it"
+        )
     role, _, form = item[1:-1].partition(".")
     if form not in forms:
         choices = ", ".join(name for name in forms if name)

@@ -9,7 +9,12 @@ from chapter10.data.microworld.draws import Draws, zipf_weights
 from chapter10.data.microworld.forms import Filler
 from chapter10.data.microworld.grammar import TIMES, Role, Tense
 from chapter10.data.microworld.lexicon import Lexicon, Word
-from chapter10.data.microworld.splits import Split, admits_combination, place_split
+from chapter10.data.microworld.splits import (
+    Split,
+    admits_combination,
+    combination_split,
+    place_split,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +58,18 @@ class Sampler:
     """Draws fillers from a lexicon. It keeps candidate lists and weights, nothing else."""
 
     def __init__(
-        self, lexicon: Lexicon, style: Style, split: Split, people: Split | None = None
+        self,
+        lexicon: Lexicon,
+        style: Style,
+        split: Split,
+        *,
+        people: Split | None = None,
+        deeds: Split | None = None,
     ) -> None:
+        """people: the split of the people, where it is not the text's own. deeds: only what
+        belongs to that split may anybody do; None leaves it open."""
         self.lexicon, self.style, self.split = lexicon, style, split
-        self.people = people or split
+        self.people, self.deeds = people or split, deeds
         self._candidates: dict[tuple[str, ...], tuple[Word, ...]] = {}
         self._weights: dict[tuple[Word, ...], list[int]] = {}
         self._likes: dict[str, tuple[Word, ...]] = {}
@@ -106,6 +119,8 @@ class Sampler:
                 verb = fillers[role.names[1]].word
                 default = ("person",) if role.names[0] == "who" else ("nothing",)
                 word = self.word(verb.lists.get(role.names[0], default), draws)
+                if role.names[0] == "who" and not self.does(word, verb):
+                    continue
                 if role.names[0] == "what" and not self._combines(verb, word):
                     continue
             else:
@@ -177,6 +192,11 @@ class Sampler:
             raise NoWordError("no adjective fits")
         return self._pick(tuple(words), draws)
 
+    def does(self, who: Word, verb: Word) -> bool:
+        """Whether the split lets somebody do something: what test people do in test questions, they
+        do in no other text."""
+        return self.deeds is None or combination_split(who.id, verb.id) == self.deeds
+
     def _combines(self, verb: Word, what: Word) -> bool:
         return admits_combination(self.split, verb.id, what.id)
 
@@ -192,7 +212,14 @@ def _split_people(lexicon: Lexicon) -> dict[str, Split]:
     for word in lexicon.groups.get("person", ()):
         by_group.setdefault(word.group, []).append(word)
     return {
-        word.id: place_split(place, len(words))
+        word.id: _people_split(place, len(words))
         for words in by_group.values()
         for place, word in enumerate(words)
     }
+
+
+def _people_split(place: int, count: int) -> Split:
+    """Small groups give their last two people to validation and test, large ones go by fives."""
+    if count >= 5:
+        return place_split(place)
+    return "test" if place == count - 1 else "validation" if place == count - 2 else "train"

@@ -43,7 +43,9 @@ def sentence_split(words: Sequence[str]) -> Split:
 
 def admits_sentence(split: Split, tokens: Sequence[Token]) -> bool:
     """Whether a sentence may stand in a text of that split."""
-    return sentence_split([token.text for token in tokens]) == ("train" if is_open(split) else split)
+    return sentence_split([token.text for token in tokens]) == (
+        "train" if is_open(split) else split
+    )
 
 
 def combination_split(*words: str) -> Split:
@@ -59,22 +61,18 @@ def admits_combination(split: Split, *words: str) -> bool:
 def of_split(items: Sequence[Item], split: Split) -> Sequence[Item]:
     """The entities or patterns of a list that a split may use, by their places in the list.
 
-    Of every five, the fourth is for validation and the fifth for test. A list too short to give a
-    split its share lends it the last ones it has, never one of training's.
+    Of every five the fourth is for validation and the fifth for test. In a list of three or four the
+    last one serves validation and test alike; shorter lists have nothing to hold out, and all use all.
     """
-    if split == "pretraining":
+    if split == "pretraining" or len(items) < 3:
         return items
-    wanted = [item for place, item in enumerate(items) if place_split(place, len(items)) == split]
-    return wanted
+    if len(items) < PLACES:
+        return items[:-1] if split == "train" else items[-1:]
+    return [item for place, item in enumerate(items) if place_split(place) == split]
 
 
-def place_split(place: int, length: int) -> Split:
-    """The split of a place in a list of that length; lists of fewer than three are all training."""
-    if length < 3:
-        return "train"
-    if length < PLACES:
-        last = length - 1
-        return "test" if place == last else "validation" if place == last - 1 else "train"
+def place_split(place: int) -> Split:
+    """The split of a place in a list of five or more."""
     return {PLACES - 2: "validation", PLACES - 1: "test"}.get(place % PLACES, "train")  # type: ignore[return-value]
 
 

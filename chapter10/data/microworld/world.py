@@ -1,8 +1,8 @@
 """The micro-world: sentences and documents written from events whose truth is known.
 
-    world = World()
-    for document in world.documents(3, "zh", seed=0):
-        print(document.text)
+world = World()
+for document in world.documents(3, "zh", seed=0):
+    print(document.text)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from itertools import accumulate
 from pathlib import Path
 
-from chapter10.data.microworld.draws import Draws
+from chapter10.data.microworld.draws import Draws, Patience
 from chapter10.data.microworld.forms import Filler, Fillers
 from chapter10.data.microworld.grammar import (
     EventKind,
@@ -70,7 +70,9 @@ class World:
     def sampler(self, style: Style, split: Split) -> Sampler:
         """Who draws the words for a text of that style and split."""
         check_split(split)
-        return Sampler(self.lexicon, style, split)
+        return Sampler(
+            self.lexicon, style, split, deeds="train" if split == "pretraining" else None
+        )
 
     def events(
         self, seed: int | str, split: Split = "pretraining", style: Style | None = None
@@ -100,12 +102,15 @@ class World:
         style = style or Style()
         draws = Draws("sentences", language, split, seed)
         written: list[Sentence] = []
+        patience = Patience(count, f"{count} sentences for {split}")
         for event in self.events(f"{language}/{seed}", split, style):
             sentence = self.write(event, language, draws, split, style)
             if sentence is not None:
                 written.append(sentence)
                 if len(written) == count:
                     break
+            else:
+                patience.lose()
         return written
 
     def write(
@@ -122,7 +127,9 @@ def shipped(size: Size = "full") -> World:
     return World(size)
 
 
-def make_event(kind: EventKind, sampler: Sampler, draws: Draws, tense: Tense | None = None) -> Event:
+def make_event(
+    kind: EventKind, sampler: Sampler, draws: Draws, tense: Tense | None = None
+) -> Event:
     """An event of a kind.
 
     Raises:
@@ -167,18 +174,10 @@ def chances(shares: Mapping[str, int], style: Style) -> tuple[list[str], list[in
     """Names and cumulative weights, the style's own shares put in.
 
     Raises:
-        ValueError: the style names none of them, or leaves none.
+        ValueError: the style leaves none of them.
     """
-    unknown = sorted(set(style.shares) - set(shares) - set(_known_shares))
-    if unknown:
-        raise ValueError(
-            f"shares names {unknown[0]!r}; there are {', '.join(sorted(shares))}."
-        )
     merged = {name: style.shares.get(name, share) for name, share in shares.items()}
     kept = [(name, share) for name, share in merged.items() if share > 0]
     if not kept:
         raise ValueError("shares leaves nothing to write about; give one kind more than 0.")
     return [name for name, _ in kept], list(accumulate(share for _, share in kept))
-
-
-_known_shares: set[str] = set()
