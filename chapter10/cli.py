@@ -140,10 +140,11 @@ def _add_data(commands: Any) -> None:
         )
         action.set_defaults(run=run)
         if name in ("fetch", "sample"):
-            action.add_argument("name", help="a data set, as `data list` names it")
+            action.add_argument("name", help="a data set, as `data list` names it, or microworld")
         if name == "verify":
             action.add_argument("name", nargs="*", help="data sets (default: all that are here)")
         if name == "sample":
+            action.add_argument("--language", default="zh", help="of the micro-world: zh or en")
             action.add_argument("--split", help="train, test … (default: the set's first)")
             action.add_argument("--count", type=int, default=3)
             action.add_argument("--seed", type=int, default=0)
@@ -266,7 +267,12 @@ def data_verify(options: Any) -> int:
 
 
 def data_sample(options: Any) -> None:
-    """``data sample NAME``."""
+    """``data sample NAME``; the name microworld prints documents with their labels."""
+    if options.name == "microworld":
+        from chapter10.data.microworld.showing import show_sample
+
+        show_sample(options.language, options.count, options.seed)
+        return
     from chapter10.data import sample
 
     for example in sample(options.name, options.split, options.count, options.seed):

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from chapter10.data.microworld.examples import Asked, Inference, Review, SenseUse, Tagged
+from chapter10.data.microworld.examples import Asked, Inference, Review, Tagged
 from chapter10.data.microworld.inference import inferences
 from chapter10.data.microworld.questions import questions
 from chapter10.data.microworld.senses import ambiguous, sense_uses
@@ -36,8 +36,8 @@ LIMITS = {
     "senses: bag of words": 0.62,
     "senses: position": 0.60,
 }
-"""The most each may score on test, fixed before any model was trained. Chance is 1/2 for sentiment and
-senses, 1/3 for entailment, 1/4 for questions."""
+"""The most each may score on test, fixed before any model was trained. Chance is 1/2 for sentiment
+and senses, 1/3 for entailment, 1/4 for questions."""
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)
 Texts = dict[Split, list[Any]]
@@ -47,14 +47,14 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 def report(
     world: World | None = None, language: Language = "zh", count: int = 1200, seed: int = 0
 ) -> dict[str, float]:
-    """The test score of every baseline. count: examples for training; a half of it for the others."""
+    """The test score of every baseline; `count` examples to train on, half as many to test."""
     world = world or shipped()
     sizes = {"train": count, "validation": count // 2, "test": count // 2}
 
     def make(write: Callable[..., list[Any]], **options: Any) -> Texts:
         return {s: write(world, sizes[s], language, seed=seed, split=s, **options) for s in SPLITS}
 
-    scores = {}
+    scores: dict[str, float] = {}
     scores |= _sentiment(make(reviews, kinds=HARD))
     scores |= _entailment(make(inferences))
     scores |= _tags(make(ambiguous_words))
@@ -157,7 +157,7 @@ def _senses(world: World, sizes: dict[str, int], seed: int) -> dict[str, float]:
             for s in SPLITS
         }
         labels = {s: [use.sense for use in found] for s, found in texts.items()}
-        others = {s: [_others(use) for use in found] for s, found in texts.items()}
+        others = {s: [use.sentence.spaced for use in found] for s, found in texts.items()}
         spots = {
             s: [[use.target, len(use.sentence.tokens)] for use in found]
             for s, found in texts.items()
@@ -168,10 +168,6 @@ def _senses(world: World, sizes: dict[str, int], seed: int) -> dict[str, float]:
         "senses: bag of words": sum(bags) / len(bags),
         "senses: position": sum(places) / len(places),
     }
-
-
-def _others(use: SenseUse) -> str:
-    return use.sentence.spaced
 
 
 def _majority(labels: dict[Split, list[Any]]) -> float:
@@ -192,13 +188,13 @@ def bag_of_words(
     return _tuned({split: bag.transform(found) for split, found in texts.items()}, labels)
 
 
-def numbers(rows: dict[Split, list[list[float]]], labels: dict[Split, list[Any]]) -> float:
-    """Test accuracy of a small forest of trees on a few numbers such as length and position."""
-    from sklearn.ensemble import RandomForestClassifier
+def numbers(rows: dict[Split, Any], labels: dict[Split, list[Any]]) -> float:
+    """Test accuracy of a decision tree on a few numbers such as length and position."""
+    from sklearn.tree import DecisionTreeClassifier
 
     def fit(depth: int) -> Any:
-        forest = RandomForestClassifier(40, max_depth=depth, random_state=0)
-        return forest.fit(rows["train"], labels["train"])
+        tree = DecisionTreeClassifier(max_depth=depth, random_state=0)
+        return tree.fit(rows["train"], labels["train"])
 
     fitted = [fit(depth) for depth in (1, 3, 8)]
     best = max(fitted, key=lambda one: one.score(rows["validation"], labels["validation"]))

@@ -66,7 +66,7 @@ def zipf_weights(count: int, exponent: float, *seed: int | str) -> list[int]:
 
 
 class Patience:
-    """Counts draws that did not work out, so that what cannot be written is said, not waited for."""
+    """Counts draws that did not work out, so that nobody waits for what cannot be written."""
 
     def __init__(self, count: int, what: str) -> None:
         self.left, self.what = 400 * (count + 5), what

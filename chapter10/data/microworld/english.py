@@ -7,7 +7,32 @@ VOWELS = "aeiou"
 CONSONANT_SOUND = ("uni", "use", "euro", "one")
 VOWEL_SOUND = ("hour", "honest", "heir")
 DOUBLES = frozenset(
-    ["run", "swim", "sit", "cut", "put", "get", "stop", "plan", "chat", "hug", "wrap", "drop", "shop", "skip", "pat", "knit", "pet", "beg", "win", "dig", "hit", "let", "shut", "begin"]
+    [
+        "run",
+        "swim",
+        "sit",
+        "cut",
+        "put",
+        "get",
+        "stop",
+        "plan",
+        "chat",
+        "hug",
+        "wrap",
+        "drop",
+        "shop",
+        "skip",
+        "pat",
+        "knit",
+        "pet",
+        "beg",
+        "win",
+        "dig",
+        "hit",
+        "let",
+        "shut",
+        "begin",
+    ]
 )
 
 

@@ -1,4 +1,4 @@
-"""What the tasks give out: the package's kinds of example, with the tokens and the truth beside them."""
+"""What the tasks give out: the package's kinds of example, with tokens and truth beside them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from chapter10.data.examples import LabelledText, NLIExample, Question, TaggedSentence
 from chapter10.data.microworld.tokens import Sentence, Span
 
+NOTHING = Sentence((), "zh")
+
 
 @dataclass(frozen=True)
 class Review(LabelledText):
     """A review; `label` 1 positive, 0 negative; `category` the kind: plain, negation, contrast …"""
 
-    sentence: Sentence = Sentence((), "zh")
+    sentence: Sentence = NOTHING
     aspects: tuple[str, ...] = ()
     """The adjectives' ids, in the order of the text."""
 
@@ -22,8 +24,8 @@ class Inference(NLIExample):
     """Premise, hypothesis and their relation; `kind` is what must be understood."""
 
     kind: str = ""
-    premise_sentence: Sentence = Sentence((), "zh")
-    hypothesis_sentence: Sentence = Sentence((), "zh")
+    premise_sentence: Sentence = NOTHING
+    hypothesis_sentence: Sentence = NOTHING
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Asked(Question):
     """
 
     asked: str = ""
-    context_sentence: Sentence = Sentence((), "zh")
-    question_sentence: Sentence = Sentence((), "zh")
+    context_sentence: Sentence = NOTHING
+    question_sentence: Sentence = NOTHING
     span: tuple[int, int] | None = None
     candidates: tuple[tuple[int, int], ...] = ()
     """Spans of tokens in the context that are of the asked kind, the answer among them."""

@@ -102,9 +102,9 @@ def check_keys(table: Table, allowed: Iterable[str], required: Iterable[str] = (
     for key in table:
         if key not in allowed:
             raise fail(key, f"unknown key {str(key)!r}; here one may write {', '.join(allowed)}")
-    for key in required:
-        if key not in table:
-            raise fail(table, f"the key {key!r} is missing here; add it")
+    for name in required:
+        if name not in table:
+            raise fail(table, f"the key {name!r} is missing here; add it")
 
 
 def as_table(value: Value, what: str) -> Table:

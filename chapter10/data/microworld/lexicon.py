@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from chapter10.data.microworld import english
 from chapter10.data.microworld.files import (
     Table,
     Text,
@@ -19,6 +18,7 @@ from chapter10.data.microworld.files import (
     fail,
     read,
 )
+from chapter10.data.microworld.phrases import english_forms
 from chapter10.data.microworld.tokens import PUNCTUATION, Language, Token
 
 Size = Literal["core", "full"]
@@ -43,7 +43,24 @@ GROUP_KEYS = (
     *("tag", "is", "of", "kind", "core", "more", "order"),
     *(key for key in WORD_KEYS if key not in ("en", "plural", "more", "tags", "gloss")),
 )
-TAGS = frozenset(["ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "VERB"])
+TAGS = frozenset(
+    [
+        "ADJ",
+        "ADP",
+        "ADV",
+        "AUX",
+        "CCONJ",
+        "DET",
+        "NOUN",
+        "NUM",
+        "PART",
+        "PRON",
+        "PROPN",
+        "PUNCT",
+        "SCONJ",
+        "VERB",
+    ]
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,11 +125,6 @@ class Lexicon:
                 by_form.setdefault(word.zh, []).append(word)
         return {form: tuple(found) for form, found in by_form.items() if len(found) > 1}
 
-    def content_size(self, language: Language) -> int:
-        """How many different base forms of content words there are."""
-        forms = {word.zh if language == "zh" else word.en for word in self.words.values()}
-        return len(forms)
-
     def size(self, language: Language) -> int:
         """Different words: base forms of content words and function words."""
         content = {word.zh if language == "zh" else word.en for word in self.words.values()}
@@ -161,8 +173,9 @@ def load_lexicon(folder: Path, size: Size = "full") -> Lexicon:
     for word in words.values():
         for kind in sorted(word.kinds):
             groups[kind].append(word)
-    for name, ids in sets.items():
-        groups[name] += [words[id_] for id_ in ids if id_ in words and name not in words[id_].kinds]
+    for set_name, ids in sets.items():
+        found = (words[id_] for id_ in ids if id_ in words)
+        groups[set_name] += [word for word in found if set_name not in word.kinds]
     tags, glosses = _read_function_words(folder / "function.yml", folder / "words.yml")
     plain = as_table(read(folder / "function.yml")[Text("plain")], "plain")
     # Patterns may use any word of the files; the size says which words fill slots.
@@ -215,7 +228,7 @@ def _read_group(name: str, table: Table) -> Iterator[tuple[Text, Word]]:
                     kinds=kinds,
                     facts=merged,
                     lists={**group_lists, **lists},
-                    english=_english_forms(base, str(tag), merged),
+                    english=english_forms(base, str(tag), merged),
                     core=part == "core",
                 ),
             )
@@ -236,53 +249,6 @@ def _facts(
         else:
             facts[str(key)] = str(as_text(value, str(key)))
     return facts, lists
-
-
-def _english_forms(base: str, tag: str, facts: Mapping[str, str]) -> dict[str, tuple[Token, ...]]:
-    if tag == "VERB":
-        parts = base.split()
-        verb = parts[0]
-        irregular = parts if len(parts) == 3 else [verb, english.past(verb), english.past(verb)]
-        forms = {
-            "base": verb,
-            "s": english.third_person(verb),
-            "ing": english.ing(verb),
-            "past": irregular[1],
-            "pp": irregular[2],
-        }
-        result = {name: (Token(form, "VERB"),) for name, form in forms.items()}
-        result["then"] = _tagged(facts.get("then", ""))
-        return result
-    one, _, many = base.partition("|")
-    many = many or facts.get("plural") or english.plural(one)
-    return {"one": _phrase(one, tag, facts), "many": _phrase(many, tag, facts)}
-
-
-CLOSED = {
-    **dict.fromkeys(("the", "a", "an", "this", "every"), "DET"),
-    **dict.fromkeys(("in", "on", "at", "after", "of", "before", "ago", "by"), "ADP"),
-    **dict.fromkeys(
-        ["last", "next", "big", "little", "great", "green", "red", "black", "hot", "sweet", "wild", "fried", "roast", "grilled", "braised", "steamed", "electric", "light", "heavy", "pouring", "bitter", "older", "younger", "high"],
-        "ADJ",
-    ),
-    "two": "NUM",
-    "my": "PRON",
-}
-"""Tags of the small words and adjectives inside English phrases."""
-
-
-def _phrase(text: str, tag: str, facts: Mapping[str, str]) -> tuple[Token, ...]:
-    """The words of a phrase; `tags` in the file says what they are where that is not plain."""
-    words = text.split()
-    if "tags" in facts:
-        return tuple(Token(*pair) for pair in zip(words, facts["tags"].split(), strict=True))
-    if len(words) == 1 or tag == "PROPN":
-        return tuple(Token(word, tag) for word in words)
-    return tuple(Token(word, CLOSED.get(word, tag)) for word in words)
-
-
-def _tagged(text: str) -> tuple[Token, ...]:
-    return tuple(Token(*item.split("/")) for item in text.split())
 
 
 def _read_sets(path: Path, everything: list[tuple[Text, Word]]) -> dict[str, list[str]]:

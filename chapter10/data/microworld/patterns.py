@@ -1,4 +1,4 @@
-"""Patterns such as ``{who} {where.in} {verb} 了 {what.np} 。``, compiled once and filled quickly."""
+"""Patterns such as ``{who} {where.in} {verb} 了 {what.np} 。``, compiled once, filled often."""
 
 from __future__ import annotations
 

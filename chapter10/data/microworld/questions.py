@@ -1,7 +1,7 @@
 """Questions on short texts whose answer is a stretch of the text, or is not there.
 
-Every text holds the sentence with the answer, one that says nearly the same but of something that did
-not happen, and two that share the person or the deed. So neither the shared words nor the place tell.
+Every text holds the sentence with the answer, one that says nearly the same of something that did
+not happen, and two that share the person or the deed. So neither shared words nor the place tell.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class _Writer:
         return changed
 
     def _others(self, event: Fillers, decoy: Fillers, role: str) -> list[Fillers]:
-        """Somebody else who did the same to other things, and the same person doing another deed."""
+        """Somebody else who did the same to other things, and the person doing another deed."""
         same_deed = self._event_with({"verb": event["verb"]}, avoid=(event, decoy))
         fixed = {} if role == "who" else {"who": event["who"]}
         other_deed = self._event_with(fixed, avoid=(event, decoy, same_deed))

@@ -1,8 +1,8 @@
 """Other ways to write the same event: the gloss register and the slot-parallel register.
 
-*Gloss*: the Chinese sentence with every word replaced by one other word, one for one: Chinese order,
-other words; "fake English" in the sense of K et al. 2020. *Slots*: real Chinese and real English with
-the same slots in the same order.
+*Gloss*: the Chinese sentence with every word replaced by one other word, one for one: Chinese
+order, other words; "fake English" in the sense of K et al. 2020. *Slots*: real Chinese and real
+English with the same slots in the same order.
 """
 
 from __future__ import annotations

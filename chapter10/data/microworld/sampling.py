@@ -1,4 +1,4 @@
-"""Choosing what happens: fillers for roles, under the rules of a split and the style of a language."""
+"""Choosing what happens: fillers for roles, by the rules of a split and the style of a text."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ class Sampler:
         self.lexicon, self.style, self.split = lexicon, style, split
         self.people, self.deeds = people or split, deeds
         self._candidates: dict[tuple[str, ...], tuple[Word, ...]] = {}
-        self._weights: dict[tuple[Word, ...], list[int]] = {}
+        self._weights: dict[int, list[int]] = {}
+        self._kept: list[tuple[Word, ...]] = []
         self._likes: dict[str, tuple[Word, ...]] = {}
         self._attributes: dict[str, tuple[Word, ...]] = {}
         self._people = _split_people(lexicon)
@@ -98,11 +99,12 @@ class Sampler:
     def _pick(self, words: tuple[Word, ...], draws: Draws) -> Word:
         if not self.style.zipf:
             return draws.pick(words)
-        weights = self._weights.get(words)
+        weights = self._weights.get(id(words))
         if weights is None:
             ids = "/".join(word.id for word in words)
             weights = zipf_weights(len(words), self.style.zipf, self.style.frequency_seed, ids)
-            self._weights[words] = weights
+            self._weights[id(words)] = weights
+            self._kept.append(words)  # so that its id stays its own
         return draws.pick_by(words, weights)
 
     def fill(self, role: Role, fillers: Mapping[str, Filler], draws: Draws) -> Filler:

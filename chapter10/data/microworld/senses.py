@@ -75,8 +75,8 @@ def sense_uses(
 ) -> list[SenseUse]:
     """`count` Chinese sentences with an ambiguous word, all words and senses equally often.
 
-    kind "mixed": two clauses, one about each sense, the word in one of them beside a neighbour of its
-    group. Both senses then use the same set of words: only the order tells them apart.
+    kind "mixed": two clauses, one about each sense, the word in one of them beside a neighbour of
+    its group. Both senses then use the same set of words: only the order tells them apart.
     """
     known = ambiguous(world)
     chosen = tuple(words) or tuple(known)
@@ -118,7 +118,9 @@ def _use(
         if kind == "mixed":
             people = {n: sampler.fill(r, fillers, draws) for n, r in grammar.roles.items()}
         rival = next(s for s in draws.shuffle(senses) if s is not word)
-        clauses = [(word, (word, _neighbour(sampler, word, draws)), fillers)]
+        clauses: list[tuple[Word, tuple[Word, ...], dict[str, Filler]]] = [
+            (word, (word, _neighbour(sampler, word, draws)), fillers)
+        ]
         if kind == "mixed":
             clauses.append((rival, (_neighbour(sampler, rival, draws),), {**fillers, **people}))
     except NoWordError:

@@ -61,8 +61,8 @@ def admits_combination(split: Split, *words: str) -> bool:
 def of_split(items: Sequence[Item], split: Split) -> Sequence[Item]:
     """The entities or patterns of a list that a split may use, by their places in the list.
 
-    Of every five the fourth is for validation and the fifth for test. In a list of three or four the
-    last one serves validation and test alike; shorter lists have nothing to hold out, and all use all.
+    Of every five the fourth is for validation and the fifth for test. In a list of three or four
+    the last one serves validation and test alike; shorter lists hold nothing out.
     """
     if split == "pretraining" or len(items) < 3:
         return items

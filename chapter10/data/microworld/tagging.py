@@ -9,6 +9,7 @@ from functools import cache
 from chapter10.data.microworld.draws import Draws, Patience
 from chapter10.data.microworld.examples import Tagged
 from chapter10.data.microworld.files import Text, as_list, as_table, fail, read
+from chapter10.data.microworld.forms import Filler
 from chapter10.data.microworld.grammar import LANGUAGES, Role, read_roles
 from chapter10.data.microworld.patterns import Pattern, compile_pattern
 from chapter10.data.microworld.sampling import NoWordError, Style
@@ -103,7 +104,7 @@ def ambiguous_words(
     while len(written) < count:
         word, tag, patterns = choices[len(written) % len(choices)]
         held = of_split(patterns, split) if wordings == "held out" else patterns
-        fillers: dict = {}  # type: ignore[type-arg]
+        fillers: dict[str, Filler] = {}
         try:
             for name, role in grammar.roles.items():
                 fillers[name] = sampler.fill(role, fillers, draws)

@@ -7,7 +7,7 @@ for document in world.documents(3, "zh", seed=0):
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import accumulate
@@ -29,7 +29,6 @@ from chapter10.data.microworld.splits import Split, admits_sentence, check_split
 from chapter10.data.microworld.tokens import Language, Sentence
 
 SHIPPED = Path(__file__).parent
-TRIES = 200
 
 
 @dataclass(frozen=True)
@@ -135,8 +134,8 @@ def make_event(
     Raises:
         NoWordError: the split has no words for it.
     """
-    tense = tense or draws.pick(tuple(kind.tenses))
-    return Event(kind.name, tense, sampler.event_fillers(kind.roles, tense, draws))
+    chosen: Tense = draws.pick(tuple(kind.tenses)) if tense is None else tense
+    return Event(kind.name, chosen, sampler.event_fillers(kind.roles, chosen, draws))
 
 
 def write_one(
@@ -160,7 +159,7 @@ def write_one(
     return None
 
 
-def _pick_pattern(patterns: tuple[Pattern, ...], draws: Draws, style: Style) -> Pattern:  # type: ignore[type-arg]
+def _pick_pattern(patterns: Sequence[Pattern], draws: Draws, style: Style) -> Pattern:
     if style.time_first is None:
         return draws.pick(patterns)
     first = [p for p in patterns if p.source.startswith("{when}")]
