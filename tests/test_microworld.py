@@ -42,7 +42,7 @@ def pretraining(world: mw.World) -> dict[str, set[str]]:
 
 def test_core_and_full_lexicon_are_as_large_as_promised(world: mw.World) -> None:
     core = mw.World("core")
-    assert min(world.lexicon.size("zh"), world.lexicon.size("en")) >= 1500
+    assert min(world.lexicon.count("zh"), world.lexicon.count("en")) >= 1500
     used = {w.lower() for doc in mw.corpus(core, 6000, seed=0) for s in doc for w in s.words}
     assert 450 <= len(used) <= 1000
 

@@ -5,13 +5,13 @@
 Importing this reads nothing.
 """
 
-from chapter10.data.microworld.corpus import Mix, corpus
+from chapter10.data.microworld.asking import questions
 from chapter10.data.microworld.documents import Document, make_documents
 from chapter10.data.microworld.examples import Asked, Inference, Review, SenseUse, Tagged
 from chapter10.data.microworld.files import WorldFileError
 from chapter10.data.microworld.inference import inferences
+from chapter10.data.microworld.mixing import Mix, corpus
 from chapter10.data.microworld.parallel import dictionary, parallel_pairs, parallel_sentences
-from chapter10.data.microworld.questions import questions
 from chapter10.data.microworld.registers import gloss, slot_pairs, slot_sentences
 from chapter10.data.microworld.sampling import Style
 from chapter10.data.microworld.senses import ambiguous, sense_uses

@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from chapter10.data.microworld.asking import questions
 from chapter10.data.microworld.examples import Asked, Inference, Review, Tagged
 from chapter10.data.microworld.inference import inferences
-from chapter10.data.microworld.questions import questions
 from chapter10.data.microworld.senses import ambiguous, sense_uses
 from chapter10.data.microworld.sentiment import HARD, reviews
 from chapter10.data.microworld.splits import Split

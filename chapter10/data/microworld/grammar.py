@@ -104,14 +104,14 @@ def load_grammar(folder: Path, lexicon: Lexicon) -> Grammar:
         str(name): _read_event(name, as_table(entry, f"the event {name}"), lexicon)
         for name, entry in read(folder / "sentences.yml").items()
     }
-    stories = {
-        str(name): _read_story(name, as_table(entry, f"the story {name}"), lexicon)
-        for name, entry in read(folder / "stories.yml").items()
-    }
-    day = read(folder / "days.yml")
-    stories["day"] = _read_day(day, lexicon)
-    for name, entry in read(folder / "cycles.yml").items():
-        stories[str(name)] = _read_round(name, as_table(entry, f"the round {name}"), lexicon)
+    stories = {}
+    for file, reader in (("stories.yml", _read_story), ("cycles.yml", _read_round)):
+        for name, entry in read(folder / file).items():
+            table = as_table(entry, f"the story {name}")
+            story = reader(name, table, lexicon)
+            if lexicon.size == "full" or table.get(Text("size")) != "full":
+                stories[str(name)] = story
+    stories["day"] = _read_day(read(folder / "days.yml"), lexicon)
     return Grammar(events=events, stories=stories)
 
 
@@ -225,7 +225,9 @@ def _steps(
 
 
 def _read_story(name: Text, table: Table, lexicon: Lexicon) -> Story:
-    check_keys(table, ("share", "cast", "turns", "steps"), required=("share", "cast", "steps"))
+    check_keys(
+        table, ("share", "size", "cast", "turns", "steps"), required=("share", "cast", "steps")
+    )
     cast = read_roles(as_table(table[Text("cast")], "cast"), lexicon)
     turns = tuple(str(turn) for turn in as_list(table.get(Text("turns"), Items()), "turns"))
     steps = _steps(table[Text("steps")], lexicon, cast, turns)
@@ -233,7 +235,7 @@ def _read_story(name: Text, table: Table, lexicon: Lexicon) -> Story:
 
 
 def _read_round(name: Text, table: Table, lexicon: Lexicon) -> Story:
-    check_keys(table, ("share", "cast", "turn"), required=("share", "cast", "turn"))
+    check_keys(table, ("share", "size", "cast", "turn"), required=("share", "cast", "turn"))
     cast = read_roles(as_table(table[Text("cast")], "cast"), lexicon)
     steps = _steps(table[Text("turn")], lexicon, cast, ())
     return Story(str(name), "round", _share(table), cast, tuple(steps))

@@ -37,7 +37,20 @@ WORD_KEYS = (
         "gloss",
         "prep",
     ),
-    *("loc", "ride", "predicate", "what", "where", "who", "then", "one", "many", "split", "feel"),
+    *(
+        "loc",
+        "ride",
+        "predicate",
+        "intended",
+        "what",
+        "where",
+        "who",
+        "then",
+        "one",
+        "many",
+        "split",
+        "feel",
+    ),
 )
 GROUP_KEYS = (
     *("tag", "is", "of", "kind", "core", "more", "order"),
@@ -98,6 +111,7 @@ class Word:
 class Lexicon:
     """All words of a world, by id and by group; function words and their tags by language."""
 
+    size: Size
     words: Mapping[str, Word]
     groups: Mapping[str, tuple[Word, ...]]
     """Every group, wider group and set -> its words, in the order of the files."""
@@ -125,7 +139,7 @@ class Lexicon:
                 by_form.setdefault(word.zh, []).append(word)
         return {form: tuple(found) for form, found in by_form.items() if len(found) > 1}
 
-    def size(self, language: Language) -> int:
+    def count(self, language: Language) -> int:
         """Different words: base forms of content words and function words."""
         content = {word.zh if language == "zh" else word.en for word in self.words.values()}
         return len(content | set(self.tags[language]) - self._inflected(language))
@@ -186,6 +200,7 @@ def load_lexicon(folder: Path, size: Size = "full") -> Lexicon:
             _add(tags["zh"], word.facts["kind_zh"], "NOUN")
     return Lexicon(
         words=words,
+        size=size,
         groups={name: tuple(found) for name, found in groups.items()},
         tags={"zh": _frozen(tags["zh"]), "en": _frozen(tags["en"])},
         glosses=_unique_glosses(glosses, (word for _, word in everything)),
@@ -244,7 +259,7 @@ def _facts(
             continue
         if key in ("is", "of", "what", "where", "who"):
             lists[str(key)] = tuple(str(item) for item in as_list(value, str(key)))
-        elif key in ("mass", "the", "bare", "one", "many", "split", "predicate"):
+        elif key in ("mass", "the", "bare", "one", "many", "split", "predicate", "intended"):
             facts[str(key)] = "yes" if as_flag(value, str(key)) else "no"
         else:
             facts[str(key)] = str(as_text(value, str(key)))

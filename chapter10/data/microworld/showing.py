@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from chapter10.data.microworld.asking import questions
 from chapter10.data.microworld.documents import make_documents
 from chapter10.data.microworld.draws import Draws
 from chapter10.data.microworld.inference import inferences
-from chapter10.data.microworld.questions import questions
 from chapter10.data.microworld.senses import sense_uses
 from chapter10.data.microworld.sentiment import reviews
 from chapter10.data.microworld.tagging import ambiguous_words
