@@ -306,8 +306,8 @@ MASKINGS = {
     "15 %，全部 [MASK]": Masking(ratio=0.15, mask_share=1.0, random_share=0.0, keep_share=0.0),
     "15 %，全部随机": Masking(ratio=0.15, mask_share=0.0, random_share=1.0, keep_share=0.0),
 }
-SIZES = (100, 1_000, 8_000, 40_000)
-GAIN = 0.1
+SIZES = (100, 300, 1_000, 40_000)
+GAIN = 0.15
 """How much more of the blanks the largest corpus has to fill than the smallest, on average."""
 FILLS, TAGS = "填空", "词性"
 
