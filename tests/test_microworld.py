@@ -145,6 +145,8 @@ def test_no_held_out_sentence_is_in_any_text_for_learning(
             "".join(w.lower() for w in t.tokens if w not in PUNCTUATION)
             for t in mw.ambiguous_words(world, 300, language, split=split)
         }
+        if language == "zh":
+            texts |= {plain(use.sentence) for use in mw.sense_uses(world, 200, split=split)}
         for question in mw.questions(world, 200, language, split=split, unanswerable=0.2):
             texts |= split_context(question)
         return texts

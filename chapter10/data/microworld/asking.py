@@ -79,10 +79,9 @@ def questions(
     """
     if not 0 <= unanswerable <= 1:
         raise ValueError(f"unanswerable is {unanswerable}; it is a share, from 0 to 1.")
-    deeds: Split = "train" if is_open(split) else split
     writer = _Writer(
         load_questions(world),
-        Sampler(world.lexicon, style or Style(), split, deeds=deeds),
+        Sampler(world.lexicon, style or Style(), split, deeds="train" if is_open(split) else split),
         language,
         Draws("questions", language, split, seed, wordings, str(unanswerable)),
         wordings,

@@ -17,7 +17,7 @@ from chapter10.data.microworld.asking import questions
 from chapter10.data.microworld.examples import Asked, Inference, Review, Tagged
 from chapter10.data.microworld.inference import inferences
 from chapter10.data.microworld.senses import ambiguous, sense_uses
-from chapter10.data.microworld.sentiment import HARD, reviews
+from chapter10.data.microworld.sentiment import HARD, Held, reviews
 from chapter10.data.microworld.splits import Split
 from chapter10.data.microworld.tagging import ambiguous_words
 from chapter10.data.microworld.tokens import Language
@@ -45,14 +45,19 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 def report(
-    world: World | None = None, language: Language = "zh", count: int = 1200, seed: int = 0
+    world: World | None = None,
+    language: Language = "zh",
+    count: int = 1200,
+    seed: int = 0,
+    wordings: Held = "held out",
 ) -> dict[str, float]:
     """The test score of every baseline; `count` examples to train on, half as many to test."""
     world = world or shipped()
     sizes = {"train": count, "validation": count // 2, "test": count // 2}
 
     def make(write: Callable[..., list[Any]], **options: Any) -> Texts:
-        return {s: write(world, sizes[s], language, seed=seed, split=s, **options) for s in SPLITS}
+        options |= {"seed": seed, "wordings": wordings}
+        return {s: write(world, sizes[s], language, split=s, **options) for s in SPLITS}
 
     scores: dict[str, float] = {}
     scores |= _sentiment(make(reviews, kinds=HARD))

@@ -12,7 +12,7 @@ from chapter10.data.microworld.lexicon import Lexicon, Word
 from chapter10.data.microworld.splits import (
     Split,
     admits_combination,
-    combination_split,
+    admits_deed,
     place_split,
 )
 
@@ -200,7 +200,7 @@ class Sampler:
     def does(self, who: Word, verb: Word) -> bool:
         """Whether the split lets somebody do something: what test people do in test questions, they
         do in no other text."""
-        return self.deeds is None or combination_split(who.id, verb.id) == self.deeds
+        return self.deeds is None or admits_deed(self.deeds, who.id, verb.id)
 
     def _combines(self, verb: Word, what: Word) -> bool:
         return admits_combination(self.split, verb.id, what.id)

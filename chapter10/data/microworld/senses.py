@@ -16,7 +16,7 @@ from chapter10.data.microworld.lexicon import Word
 from chapter10.data.microworld.patterns import Pattern, compile_pattern
 from chapter10.data.microworld.sampling import NoWordError, Sampler, Style
 from chapter10.data.microworld.sentiment import Held
-from chapter10.data.microworld.splits import Split, admits_sentence, of_split
+from chapter10.data.microworld.splits import Split, of_split
 from chapter10.data.microworld.tokens import Sentence, Token
 from chapter10.data.microworld.world import World
 
@@ -56,9 +56,14 @@ def load_senses(world: World) -> SenseGrammar:
 def ambiguous(world: World) -> dict[str, tuple[Word, ...]]:
     """The words whose senses the world can show: written form -> its entries."""
     shows = load_senses(world).shows
+    many = world.lexicon.senses()
+
+    def neighbours(word: Word) -> bool:
+        return sum(other.zh not in many for other in world.lexicon.groups[word.group]) > 1
+
     found = {
-        form: tuple(word for word in words if word.group in shows)
-        for form, words in world.lexicon.senses().items()
+        form: tuple(word for word in words if word.group in shows and neighbours(word))
+        for form, words in many.items()
     }
     return {form: words for form, words in found.items() if len(words) > 1}
 
@@ -132,8 +137,6 @@ def _use(
         patterns = grammar.shows[sense.group]
         held = of_split(patterns, sampler.split) if wordings == "held out" else patterns
         tokens += _clause(draws.pick(held), tuple(draws.shuffle(named)), filling, draws)
-    if not admits_sentence(sampler.split, tokens):
-        return None
     target = next(i for i, t in enumerate(tokens) if t.role == "x" and t.sense == word.id)
     return SenseUse(Sentence(tuple(tokens), "zh"), word.zh, word.id, target, kind)
 

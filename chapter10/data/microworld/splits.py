@@ -58,6 +58,16 @@ def admits_combination(split: Split, *words: str) -> bool:
     return split == "pretraining" or combination_split(*words) == split
 
 
+def admits_deed(split: Split, who: str, verb: str) -> bool:
+    """Whether somebody may do something in a text of that split.
+
+    Half of everybody's deeds are kept out of pretraining text; questions of validation and test,
+    each about its own people, are about these.
+    """
+    held_out = checksum(who, verb) % 2 == 0
+    return {"pretraining": not held_out, "train": True}.get(split, held_out)
+
+
 def of_split(items: Sequence[Item], split: Split) -> Sequence[Item]:
     """The entities or patterns of a list that a split may use, by their places in the list.
 

@@ -14,7 +14,7 @@ from chapter10.data.microworld.grammar import LANGUAGES, Role, read_roles
 from chapter10.data.microworld.patterns import Pattern, compile_pattern
 from chapter10.data.microworld.sampling import NoWordError, Style
 from chapter10.data.microworld.sentiment import Held
-from chapter10.data.microworld.splits import Split, admits_sentence, of_split
+from chapter10.data.microworld.splits import Split, of_split
 from chapter10.data.microworld.tokens import Language, Sentence
 from chapter10.data.microworld.world import World
 
@@ -112,13 +112,10 @@ def ambiguous_words(
             patience.lose()
             continue
         tokens = draws.pick(held).fill(fillers, draws)
-        if not admits_sentence(split, tokens):
-            patience.lose()
-        else:
-            places = [
-                i
-                for i, t in enumerate(tokens)
-                if t.text.lower() == word and t.tag == tag and not t.role
-            ]
-            written.append(tagged(Sentence(tokens, language), places[0]))
+        places = [
+            i
+            for i, t in enumerate(tokens)
+            if t.text.lower() == word and t.tag == tag and not t.role
+        ]
+        written.append(tagged(Sentence(tokens, language), places[0]))
     return draws.shuffle(written)

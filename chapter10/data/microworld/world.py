@@ -69,9 +69,7 @@ class World:
     def sampler(self, style: Style, split: Split) -> Sampler:
         """Who draws the words for a text of that style and split."""
         check_split(split)
-        return Sampler(
-            self.lexicon, style, split, deeds="train" if split == "pretraining" else None
-        )
+        return Sampler(self.lexicon, style, split, deeds=split if split == "pretraining" else None)
 
     def events(
         self, seed: int | str, split: Split = "pretraining", style: Style | None = None
