@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from chapter10.experiments import pretraining as page
 from chapter10.models import shipped
 from chapter10.ngrams import BIGRAM, NEIGHBOURS, UNIGRAM, WIDE, ContextCounts
 from chapter10.objectives import IGNORE_INDEX
-from chapter10.training import History
+from chapter10.recipes import recipe
+from chapter10.training import History, train
 
 NOTEBOOK = Path(__file__).resolve().parent.parent / "book" / "pretraining.ipynb"
 SEED = 7
@@ -203,3 +205,27 @@ def test_the_shipped_model_fits_its_promise() -> None:
         Tokenizer.from_pretrained(folder),
     )
     assert page.filled(model, tokenizer, "小明明天要去图书[MASK]。") == "馆"
+
+
+@pytest.mark.slow
+def test_the_recipe_begins_as_it_did_when_the_model_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = json.loads((shipped("bert-zh-micro") / "training.json").read_text("utf-8"))
+    first = recorded["losses"]["first"]
+    losses: list[float] = []
+
+    def begin(model: Any, batches: Any, loss_fn: Any, config: Any, **options: Any) -> Any:
+        def counted(one: Any, batch: Any) -> Any:
+            sums = loss_fn(one, batch)
+            losses.append(float(sums["masked"][0] / sums["masked"][1]))
+            if len(losses) == len(first):
+                raise StopIteration
+            return sums
+
+        return train(model, batches, counted, config)
+
+    monkeypatch.setattr(recipe, "train", begin)
+    with pytest.raises(StopIteration):
+        recipe.pretrain("bert-zh-micro", tmp_path)
+    assert losses == pytest.approx(first, abs=2e-3)

@@ -5,7 +5,7 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -223,6 +223,7 @@ def read_documents(settings: DataSettings) -> dict[str, list[list[str]]]:
         SettingsError: nothing is left on one side.
         DataError: the corpus is not in the cache, or not whole.
     """
+    whole: Iterable[list[str]]
     if settings.corpus is not None:
         whole = data.documents(settings.corpus)
     elif settings.microworld is not None:
