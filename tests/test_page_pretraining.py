@@ -220,7 +220,7 @@ def test_the_recipe_begins_as_it_did_when_the_model_was_made(
     def begin(model: Any, batches: Any, loss_fn: Any, config: Any, **options: Any) -> Any:
         def counted(one: Any, batch: Any) -> Any:
             sums = loss_fn(one, batch)
-            losses.append(float(sums["masked"][0] / sums["masked"][1]))
+            losses.append((sums["masked"][0] / sums["masked"][1]).item())
             if len(losses) == len(first):
                 raise StopIteration
             return sums
