@@ -237,7 +237,11 @@ def test_a_batch_of_spans_has_its_labels_among_the_expected() -> None:
         ("model", "num_attention_heads", 3, r"small\.yml: hidden_size 16 cannot be"),
         ("model", "max_position_embeddings", 8, r"data\.max_length is 14, but the model has "
          "positions for 8"),
-        ("data", "corpus", "zh_wiki", "give one of the two"),
+        ("data", "corpus", "zh_wiki", "give one of the three"),
+        ("data", "microworld", {"documents": 9}, "give one of the three"),
+        ("data", "microworld", {"documents": 0}, r"data\.microworld: documents is 0"),
+        ("data", "microworld", {"documents": 9, "zipf": 7.0}, r"microworld: zipf is 7"),
+        ("data", "microworld", {}, r"microworld lacks documents"),
         ("data", "heldout", 1.5, "heldout is 1.5; give a share between 0 and 1"),
         ("tokenizer", "kind", "words", "kind is 'words'; it can be character"),
         ("objective", "density", 0.2, r"objective\.density is unknown; known: masking, sentences"),
@@ -301,7 +305,7 @@ def test_a_folder_of_another_run_is_refused(write: Any, tmp_path: Path) -> None:
 
 
 def test_settings_hold_for_recipes_made_in_code() -> None:
-    with pytest.raises(ValueError, match="give one of the two"):
+    with pytest.raises(ValueError, match="give one of the three"):
         DataSettings()
     assert isinstance(load_recipe("bert-zh-offline"), Recipe)
 
@@ -310,3 +314,15 @@ def test_a_start_that_failed_does_not_claim_the_folder(write: Any, tmp_path: Pat
     with pytest.raises(TrainingError, match=r"Step \d+: the loss is .*No state of this run"):
         pretrain(write(content(learning_rate=1e30, max_grad_norm=None)), tmp_path / "out")
     assert pretrain(write(content(steps=1)), tmp_path / "out").history.steps == [1]
+
+
+def test_a_recipe_can_read_the_microworld(write: Any) -> None:
+    settings = content()
+    settings["data"] = {"microworld": {"documents": 60, "size": "core"}, "max_length": 14}
+    recipe = load_recipe(write(settings))
+    sides = read_documents(recipe.data)
+    again = read_documents(recipe.data)
+    assert sides == again
+    assert 0 < len(sides["heldout"]) < len(sides["train"]) <= 60
+    known = {line for document in sides["train"] for line in document}
+    assert not known & {line for document in sides["heldout"] for line in document}

@@ -1,5 +1,6 @@
 """Recipes: YAML files that say what is pretrained on what, and :func:`pretrain`, which does it."""
 
+from chapter10.recipes.microworld import MicroworldText
 from chapter10.recipes.recipe import (
     DataSettings,
     Pretrained,
@@ -14,6 +15,7 @@ from chapter10.recipes.settings import SettingsError
 
 __all__ = [
     "DataSettings",
+    "MicroworldText",
     "Pretrained",
     "Recipe",
     "SettingsError",

@@ -5,7 +5,7 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +29,7 @@ from chapter10.pretraining import (
     SpanDenoising,
     unigram_baseline,
 )
+from chapter10.recipes.microworld import MicroworldText
 from chapter10.recipes.settings import (
     SettingsError,
     build,
@@ -66,7 +67,8 @@ class TokenizerSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """The text: ``corpus``, a name of the registry, or ``text``, a file with a line for each text.
+    """The text: ``corpus``, a name of the registry, ``text``, a file with a line for each text, or
+    ``microworld``, sentences written for the purpose.
 
     share: which part of the documents is used at all. heldout: which part of those is held back.
     lines_per_document: longer documents, and text without blank lines, are cut into runs of so many
@@ -76,6 +78,7 @@ class DataSettings:
 
     corpus: str | None = None
     text: str | None = None
+    microworld: MicroworldText | None = None
     share: float = 1.0
     heldout: float = 0.05
     lines_per_document: int | None = None
@@ -83,9 +86,11 @@ class DataSettings:
     tokens_per_batch: int = 4096
 
     def __post_init__(self) -> None:
-        if (self.corpus is None) == (self.text is None):
+        sources = (self.corpus, self.text, self.microworld)
+        if sum(source is not None for source in sources) != 1:
             raise ValueError(
-                f"corpus is {self.corpus!r} and text is {self.text!r}; give one of the two."
+                f"corpus is {self.corpus!r}, text is {self.text!r} and microworld is "
+                f"{self.microworld!r}; give one of the three."
             )
         if self.corpus is not None and self.corpus not in data.registry():
             check_key(self.corpus, data.registry(), "corpus")
@@ -218,8 +223,11 @@ def read_documents(settings: DataSettings) -> dict[str, list[list[str]]]:
         SettingsError: nothing is left on one side.
         DataError: the corpus is not in the cache, or not whole.
     """
+    whole: Iterable[list[str]]
     if settings.corpus is not None:
         whole = data.documents(settings.corpus)
+    elif settings.microworld is not None:
+        whole = settings.microworld.read()
     else:
         whole = text_documents(Path(settings.text or ""))
     size = settings.lines_per_document
