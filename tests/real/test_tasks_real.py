@@ -39,8 +39,12 @@ def check(result: FineTuning, *, labels: int, tests: int) -> None:
     assert set(result.baselines) == set(TASKS[result.task].baselines)
     for scores in (result.metrics, *result.baselines.values()):
         assert all(0 <= value <= 1 for value in scores.values())
+
+
+def share_of_first_loss(result: FineTuning) -> float:
+    """The mean loss of the last five steps over that of the first five."""
     losses = result.history.losses
-    assert sum(losses[-5:]) < sum(losses[:5])
+    return sum(losses[-5:]) / sum(losses[:5])
 
 
 @pytest.mark.parametrize("name", ["sentiment", "tagging", "nli", "qa"])
@@ -57,6 +61,7 @@ def test_parts_share_no_text(name: str) -> None:
 def test_sentiment() -> None:
     result = finetune("sentiment", labels=1000, steps=100, progress=False)
     check(result, labels=1000, tests=1000)
+    assert share_of_first_loss(result) < 0.9
     majority = result.baselines["most frequent class"]
     assert result.metrics["accuracy"] > majority["accuracy"] + 0.05
     assert result.metrics["macro_f1"] > majority["macro_f1"] + 0.2
@@ -67,6 +72,7 @@ def test_sentiment() -> None:
 def test_tagging(tmp_path: Path) -> None:
     result = finetune("tagging", labels=450, steps=150, folder=tmp_path, progress=False)
     check(result, labels=450, tests=500)
+    assert share_of_first_loss(result) < 0.7
     tag = result.baselines["most frequent tag"]["accuracy"]
     assert result.metrics["accuracy"] > tag + 0.2
     assert result.baselines["most frequent tag of the word"]["accuracy"] > tag + 0.2
@@ -78,6 +84,9 @@ def test_tagging(tmp_path: Path) -> None:
 
 
 def test_nli() -> None:
+    """In this time a random start learns nothing that holds for new pairs; few pairs it can learn
+    by heart, which shows that the gradient reaches it."""
+    assert share_of_first_loss(finetune("nli", labels=32, steps=120, progress=False)) < 0.5
     result = finetune("nli", labels=1000, steps=60, progress=False)
     check(result, labels=1000, tests=1000)
     # OCNLI's hypotheses give some labels away (Hu et al. 2020, section 4).
@@ -88,6 +97,7 @@ def test_nli() -> None:
 def test_question_answering() -> None:
     result = finetune("qa", labels=250, steps=40, progress=False)
     check(result, labels=250, tests=300)
+    assert share_of_first_loss(result) < 1
     assert result.baselines["first sentence"]["f1"] > 0.05
 
 
