@@ -18,13 +18,16 @@ from torch import Tensor, nn
 from chapter10.objectives import (
     IGNORE_INDEX,
     Masking,
+    SentencePair,
     corrupt_spans,
     cross_entropy_sum,
     mask_candidates,
     mask_tokens,
+    next_segment_pairs,
     next_sentence_pairs,
     next_tokens,
     ordinary_ids,
+    segment_documents,
     sentence_order_pairs,
 )
 from chapter10.tokenizers import Encoding, Tokenizer
@@ -33,6 +36,7 @@ from chapter10.training.batches import Batch, generator, pack, pad_rows
 Sums = dict[str, tuple[Tensor, Tensor]]
 Documents = Sequence[Sequence[str]]
 Sentences = Literal["none", "next", "order"]
+Unit = Literal["line", "document"]
 _BLOCK = 1000  # texts tokenised at once: the library uses its own threads on each block
 
 
@@ -92,10 +96,13 @@ class MaskedLanguageModel(Objective):
     Args:
         tokenizer: of style "bert".
         masking: how much is hidden, and how.
-        max_length: of a row in tokens; longer texts become several rows, longer pairs are cut.
-        sentences: "next" and "order" make pairs of lines and add the loss of telling whether the
-            second line follows (NSP), or which came first (SOP; Lan et al. 2020).
-        seed: of the choice of pairs.
+        max_length: of a row in tokens; longer lines become several rows, longer pairs are cut.
+        sentences: "next" and "order" make pairs and add the loss of telling whether the second text
+            follows (NSP), or which came first (SOP; Lan et al. 2020).
+        unit: of a row: a "line", or a pair of neighbouring ones; or a "document" in two segments,
+            as in both papers. A document of one line has no second segment and no sentence loss.
+        joiner: what stands between the lines of a segment: "" in Chinese, " " in English.
+        seed: of the choice of pairs and segments.
     """
 
     name = "masked"
@@ -107,24 +114,48 @@ class MaskedLanguageModel(Objective):
         *,
         max_length: int = 128,
         sentences: Sentences = "none",
+        unit: Unit = "line",
+        joiner: str = "",
         seed: int = 0,
     ) -> None:
         if tokenizer.mask_token_id is None or tokenizer.pad_token_id is None:
             raise ValueError('Masking needs a tokeniser with [MASK] and [PAD], of style "bert".')
         self.tokenizer, self.masking, self.max_length = tokenizer, masking, max_length
-        self.sentences, self.seed = sentences, seed
+        self.sentences, self.unit, self.joiner, self.seed = sentences, unit, joiner, seed
         self.pad_id, self.mask_id = tokenizer.pad_token_id, tokenizer.mask_token_id
         self.replacements = ordinary_ids(tokenizer.vocab_size, tokenizer.special_ids)
 
     def rows(self, documents: Documents) -> list[Row]:
-        """A row for each line (several for a long one), or for each pair of lines."""
+        """A row for each line (several for a long one), each pair of lines, or each document."""
+        draw = generator(self.seed, "pairs")
+        if self.unit == "document":
+            return self._document_rows(documents, draw)
         if self.sentences == "none":
             lines = [line for document in documents for line in document]
             return [
                 _row(encoding) for encoding in _encodings(self.tokenizer, lines, self.max_length)
             ]
         make = next_sentence_pairs if self.sentences == "next" else sentence_order_pairs
-        pairs = make(documents, generator(self.seed, "pairs"))
+        return self._pair_rows(make(documents, draw))
+
+    def _document_rows(self, documents: Documents, draw: torch.Generator) -> list[Row]:
+        segmented = segment_documents(documents, draw, self.joiner)
+        whole = [segments for segments in segmented if len(segments) == 2]
+        if self.sentences == "none":
+            pairs = [SentencePair(first=a, second=b, label=IGNORE_INDEX) for a, b in whole]
+        elif not whole:
+            raise ValueError(
+                f"sentences is {self.sentences!r}, but no document has two lines; give longer "
+                'documents, or sentences="none".'
+            )
+        else:
+            make = next_segment_pairs if self.sentences == "next" else sentence_order_pairs
+            pairs = make(whole, draw)
+        single = [segments[0] for segments in segmented if len(segments) == 1]
+        rows = [_row(self.tokenizer.encode(text, None, self.max_length)) for text in single]
+        return [*self._pair_rows(pairs), *rows]
+
+    def _pair_rows(self, pairs: Iterable[SentencePair]) -> list[Row]:
         return [
             _row(self.tokenizer.encode(pair.first, pair.second, self.max_length), pair.label)
             for pair in pairs

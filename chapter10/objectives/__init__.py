@@ -27,8 +27,10 @@ from chapter10.objectives.masking import (
 from chapter10.objectives.next_token import NextTokens, next_tokens, restore_next_tokens
 from chapter10.objectives.sentences import (
     SentencePair,
+    next_segment_pairs,
     next_sentence_pairs,
     restore_order,
+    segment_documents,
     sentence_order_pairs,
 )
 
@@ -52,6 +54,7 @@ __all__ = [
     "cross_entropy_sum",
     "mask_candidates",
     "mask_tokens",
+    "next_segment_pairs",
     "next_sentence_pairs",
     "next_tokens",
     "num_to_choose",
@@ -61,6 +64,7 @@ __all__ = [
     "restore_next_tokens",
     "restore_order",
     "restore_spans",
+    "segment_documents",
     "sentence_order_pairs",
     "vocabulary_loss",
 ]

@@ -1,4 +1,7 @@
-"""Pairs of sentences with a label: next sentence prediction (BERT), sentence order (ALBERT)."""
+"""Pairs of sentences with a label: next sentence prediction (BERT), sentence order (ALBERT).
+
+Both papers pair segments, runs of sentences that fill a row; :func:`segment_documents` makes them.
+"""
 
 from __future__ import annotations
 
@@ -71,6 +74,57 @@ def sentence_order_pairs(documents: Documents, generator: torch.Generator) -> li
             if label == 1:
                 first, second = second, first
             pairs.append(SentencePair(first=first, second=second, label=label))
+    return pairs
+
+
+def segment_documents(
+    documents: Documents, generator: torch.Generator, joiner: str = ""
+) -> list[list[str]]:
+    """Each document as two segments, cut at a random one of its sentence boundaries.
+
+    Every boundary is as likely as any other. A document of one sentence keeps it, an empty one
+    stays empty.
+
+    joiner: what stands between the sentences of a segment: "" in Chinese, " " in English.
+    """
+    _check_documents(documents)
+    segmented = []
+    for document in documents:
+        if len(document) < 2:
+            segmented.append(list(document))
+            continue
+        cut = 1 + _draw(len(document) - 1, generator)
+        segmented.append([joiner.join(document[:cut]), joiner.join(document[cut:])])
+    return segmented
+
+
+def next_segment_pairs(documents: Documents, generator: torch.Generator) -> list[SentencePair]:
+    """One pair for each document of two segments: half keep the second, half another document's.
+
+    Each pair draws for itself, with probability 1/2 (BERT, section 3.1). The random segment is the
+    second one of another document, each alike: it ends a document as the true one does, so that
+    beginnings and ends give nothing away. It may by chance read like the true one.
+
+    documents: from :func:`segment_documents`; those without a second segment give no pair.
+
+    Raises ValueError with fewer than two documents of two segments.
+    """
+    _check_documents(documents)
+    whole = [document for document in documents if len(document) == 2]
+    if len(whole) < 2:
+        raise ValueError(
+            f"next_segment_pairs got {len(whole)} document(s) of two segments; a random segment "
+            "comes from another document, so give it at least two."
+        )
+    pairs = []
+    for at, (first, second) in enumerate(whole):
+        label = _draw(2, generator)
+        if label == 1:
+            # Skip over this document: every other one keeps the same chance.
+            other = _draw(len(whole) - 1, generator)
+            other += other >= at
+            second = whole[other][1]
+        pairs.append(SentencePair(first=first, second=second, label=label))
     return pairs
 
 

@@ -27,6 +27,7 @@ from chapter10.pretraining import (
     Objective,
     Sentences,
     SpanDenoising,
+    Unit,
     unigram_baseline,
 )
 from chapter10.recipes.microworld import MicroworldText
@@ -109,10 +110,13 @@ class DataSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveSettings:
-    """What is learned. BERT: ``masking`` and ``sentences``; T5: the two of its spans; GPT: none."""
+    """What is learned, for BERT as :class:`MaskedLanguageModel` says, for T5 the two of its spans
+    (see :class:`SpanDenoising`), for GPT nothing."""
 
     masking: Masking = field(default_factory=Masking)
     sentences: Sentences = "none"
+    unit: Unit = "line"
+    joiner: str = ""
     density: float = 0.15
     mean_span_length: float = 3.0
 
@@ -153,7 +157,7 @@ FAMILIES: dict[str, tuple[type[PretrainedConfig], type[PretrainedModel]]] = {
     "t5": (T5Config, T5),
 }
 _OBJECTIVE_KEYS: dict[str, tuple[str, ...]] = {
-    "bert": ("masking", "sentences"),
+    "bert": ("masking", "sentences", "unit", "joiner"),
     "gpt": (),
     "t5": ("density", "mean_span_length"),
 }
@@ -271,6 +275,8 @@ def make_objective(recipe: Recipe, tokenizer: Tokenizer) -> Objective:
         settings.masking,
         max_length=length,
         sentences=settings.sentences,
+        unit=settings.unit,
+        joiner=settings.joiner,
         seed=recipe.training.seed,
     )
 
