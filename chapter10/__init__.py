@@ -1,9 +1,7 @@
 """chapter10: BERT, GPT, T5 and CBOW from scratch, small and correct, for a course one can run."""
 
-from chapter10.bert import (
-    Bert,
-    BertConfig,
-    BertForPreTraining,
+from chapter10.bert import Bert, BertConfig, BertForPreTraining
+from chapter10.bert_tasks import (
     BertForQuestionAnswering,
     BertForSequenceClassification,
     BertForTokenClassification,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from chapter10.checkpoints import PretrainedConfig, PretrainedModel
 from chapter10.dropout import Dropout
 from chapter10.inputs import check_inputs, check_range
-from chapter10.objectives.loss import at_labels, vocabulary_loss
+from chapter10.objectives.loss import vocabulary_loss
 from chapter10.transformer import ACTIVATIONS, Transformer, TransformerConfig, check_config
 
 
@@ -115,25 +115,6 @@ class BertForPreTrainingOutput:
     prediction_logits: Tensor | None
     seq_relationship_logits: Tensor
     prediction_loss: tuple[Tensor, Tensor] | None
-    hidden_states: tuple[Tensor, ...] | None = None
-    attentions: tuple[Tensor, ...] | None = None
-
-
-@dataclass(frozen=True)
-class ClassifierOutput:
-    """logits: (B, num_labels) for a sequence, (B, T, num_labels) for tokens."""
-
-    logits: Tensor
-    hidden_states: tuple[Tensor, ...] | None = None
-    attentions: tuple[Tensor, ...] | None = None
-
-
-@dataclass(frozen=True)
-class QuestionAnsweringOutput:
-    """start_logits, end_logits: (B, T), not yet restricted to the document."""
-
-    start_logits: Tensor
-    end_logits: Tensor
     hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
 
@@ -271,9 +252,8 @@ class PredictionHead(nn.Module):
 
     def loss(self, hidden_states: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """(…, H) and labels (…) -> the summed loss and its number of labels."""
-        hidden_states, labels = at_labels(hidden_states, labels)  # (N, H), (N,)
-        states = self._transform(hidden_states)
-        return vocabulary_loss(states, self.decoder.weight, self.bias, labels)
+        weight, bias = self.decoder.weight, self.bias
+        return vocabulary_loss(hidden_states, weight, bias, labels, self._transform)
 
     def _transform(self, hidden_states: Tensor) -> Tensor:  # (…, H) -> (…, embedding_size)
         return self.norm(self.activation(self.dense(hidden_states)))
@@ -329,72 +309,3 @@ class BertForPreTraining(BertModel):
             hidden_states=output.hidden_states,
             attentions=output.attentions,
         )
-
-
-class BertForTask(BertModel):
-    """A BERT body and one linear map for a downstream task, which a subclass applies."""
-
-    def __init__(self, config: BertConfig, *, add_pooling_layer: bool):
-        super().__init__(config)
-        self.bert = Bert(config, add_pooling_layer=add_pooling_layer)
-        self.dropout = Dropout(config.hidden_dropout_prob)
-
-
-class BertForSequenceClassification(BertForTask):
-    """Cases 1 and 3: one class for a sentence or a pair, from the pooled [CLS]."""
-
-    architectures: ClassVar = {
-        "bert": "BertForSequenceClassification",
-        "albert": "AlbertForSequenceClassification",
-    }
-
-    def __init__(self, config: BertConfig):
-        super().__init__(config, add_pooling_layer=True)
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
-        self.init_weights()
-
-    def forward(self, input_ids: Tensor, *inputs: Any, **options: Any) -> ClassifierOutput:
-        """Arguments of :meth:`Bert.forward`; logits (B, num_labels)."""
-        output = self.bert(input_ids, *inputs, **options)
-        logits = self.classifier(self.dropout(output.pooler_output))
-        return ClassifierOutput(logits, output.hidden_states, output.attentions)
-
-
-class BertForTokenClassification(BertForTask):
-    """Case 2: one class for every token."""
-
-    architectures: ClassVar = {
-        "bert": "BertForTokenClassification",
-        "albert": "AlbertForTokenClassification",
-    }
-
-    def __init__(self, config: BertConfig):
-        super().__init__(config, add_pooling_layer=False)
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
-        self.init_weights()
-
-    def forward(self, input_ids: Tensor, *inputs: Any, **options: Any) -> ClassifierOutput:
-        """Arguments of :meth:`Bert.forward`; logits (B, T, num_labels)."""
-        output = self.bert(input_ids, *inputs, **options)
-        logits = self.classifier(self.dropout(output.last_hidden_state))
-        return ClassifierOutput(logits, output.hidden_states, output.attentions)
-
-
-class BertForQuestionAnswering(BertForTask):
-    """Case 4: two vectors, "start" and "end", whose inner products with each token score a span."""
-
-    architectures: ClassVar = {
-        "bert": "BertForQuestionAnswering",
-        "albert": "AlbertForQuestionAnswering",
-    }
-
-    def __init__(self, config: BertConfig):
-        super().__init__(config, add_pooling_layer=False)
-        self.qa_outputs = nn.Linear(config.hidden_size, 2)  # rows: the start and the end vector
-        self.init_weights()
-
-    def forward(self, input_ids: Tensor, *inputs: Any, **options: Any) -> QuestionAnsweringOutput:
-        """Arguments of :meth:`Bert.forward`; start and end logits (B, T)."""
-        output = self.bert(input_ids, *inputs, **options)
-        start, end = self.qa_outputs(output.last_hidden_state).unbind(dim=-1)
-        return QuestionAnsweringOutput(start, end, output.hidden_states, output.attentions)

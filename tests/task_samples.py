@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from chapter10 import BertConfig, Tokenizer
-from chapter10.bert import QuestionAnsweringOutput
+from chapter10.bert_tasks import QuestionAnsweringOutput
 from chapter10.data import TaggedSentence
 from chapter10.tasks import Task
 from chapter10.tasks.task import TaskModel

@@ -194,6 +194,18 @@ def test_heldout_mean_is_over_all_terms_not_over_batches() -> None:
     assert means(tagger()) == {"x": 0.25}
 
 
+def test_heldout_means_need_no_gradients_and_leave_them_as_they_were() -> None:
+    totals: list[Tensor] = []
+
+    def measure(model: nn.Module, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
+        totals.append(next(model.parameters()).sum())
+        return {"x": (totals[-1], torch.tensor(1))}
+
+    heldout_means([{"x": torch.ones(1)}], measure)(tagger())
+    assert not totals[0].requires_grad
+    assert torch.is_grad_enabled()
+
+
 @pytest.mark.parametrize("maximize", [False, True])
 def test_early_stopping_gives_back_the_best_weights(maximize: bool, tmp_path: Path) -> None:
     values = [5.0, 3.0, 4.0, 3.5, 1.0]  # never comes to the last one

@@ -22,14 +22,7 @@ from torch import Tensor
 
 from chapter10.bert import BertConfig, BertForPreTraining
 from chapter10.claims import Experiment, Measured
-from chapter10.objectives import (
-    IGNORE_INDEX,
-    Masking,
-    cross_entropy_sum,
-    mask_candidates,
-    mask_tokens,
-    ordinary_ids,
-)
+from chapter10.objectives import Masking, mask_candidates, mask_tokens, ordinary_ids
 from chapter10.tokenizers import Tokenizer
 from chapter10.training import History, TrainingConfig, train
 from chapter10.training.batches import Batch, generator
@@ -175,9 +168,8 @@ def new_model(tokenizer: Tokenizer, seed: int) -> BertForPreTraining:
 
 def fill_loss(model: torch.nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     """Summed cross entropy at the blanks, and how many there are."""
-    blanks = batch["labels"] != IGNORE_INDEX
-    output = model(batch["input_ids"], prediction_mask=blanks)
-    return cross_entropy_sum(output.prediction_logits, batch["labels"][blanks])
+    total, count = model(batch["input_ids"], labels=batch["labels"]).prediction_loss
+    return total, count
 
 
 def train_model(

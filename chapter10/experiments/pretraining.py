@@ -159,8 +159,7 @@ def exam(tokenizer: Tokenizer, split: Split, seed: int, count: int = HELD_OUT) -
 
 def masked_accuracy(model: nn.Module, tokenizer: Tokenizer, batches: Sequence[Batch]) -> float:
     """Share of the blanks whose likeliest token is the right one."""
-    with torch.no_grad():
-        return heldout_means(batches, objective(tokenizer).measure)(model)["masked_accuracy"]
+    return heldout_means(batches, objective(tokenizer).measure)(model)["masked_accuracy"]
 
 
 def counting_accuracy(counts: ContextCounts, batches: Sequence[Batch]) -> float:

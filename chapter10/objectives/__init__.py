@@ -14,7 +14,7 @@ from chapter10.objectives.denoising import (
     restore_mass,
     restore_spans,
 )
-from chapter10.objectives.loss import IGNORE_INDEX, at_labels, cross_entropy_sum, vocabulary_loss
+from chapter10.objectives.loss import IGNORE_INDEX, cross_entropy_sum, vocabulary_loss
 from chapter10.objectives.masking import (
     MaskedTokens,
     Masking,
@@ -43,7 +43,6 @@ __all__ = [
     "NextTokens",
     "SentencePair",
     "SpanCorruption",
-    "at_labels",
     "corrupt_delete",
     "corrupt_infill",
     "corrupt_mask",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -41,7 +42,11 @@ def cross_entropy_sum(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def vocabulary_loss(
-    hidden_states: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor
+    hidden_states: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    labels: Tensor,
+    transform: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """What ``cross_entropy_sum(linear(hidden_states, weight, bias), labels)`` returns, sooner.
 
@@ -50,19 +55,22 @@ def vocabulary_loss(
 
     hidden_states: (…, H). weight: (V, H). bias: (V,) or None.
     labels: (…) long; IGNORE_INDEX where there is no loss.
+    transform: what happens to each position before the matrix, (N, any) -> (N, H); it is applied
+        only where there is a label.
+
+    Raises ValueError where the shapes do not go together.
     """
-    hidden_states, labels = at_labels(hidden_states, labels)  # (N, H), (N,)
+    hidden_states, labels = _at_labels(hidden_states, labels)  # (N, H), (N,)
+    if transform is not None:
+        hidden_states = transform(hidden_states)
     if not torch.is_grad_enabled() or torch.is_autocast_enabled(hidden_states.device.type):
         return cross_entropy_sum(F.linear(hidden_states, weight, bias), labels)
     total = _LinearCrossEntropy.apply(hidden_states, weight, bias, labels)
     return total, torch.tensor(len(labels), device=labels.device)
 
 
-def at_labels(hidden_states: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The positions with a label: (…, H) and (…) -> (N, H) and (N,).
-
-    Raises ValueError where the shapes do not go together.
-    """
+def _at_labels(hidden_states: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The positions with a label: (…, H) and (…) -> (N, H) and (N,)."""
     if labels.shape != hidden_states.shape[:-1]:
         raise ValueError(
             f"labels has shape {tuple(labels.shape)} beside hidden states "

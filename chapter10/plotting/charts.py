@@ -8,26 +8,23 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
-from scipy import stats  # type: ignore[import-untyped]
 
 from chapter10.plotting.style import COLORS, new_figure
+from chapter10.spread import summarise
 
 MARKERS = ("o", "s", "^", "D", "v")
 
 
-def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over the first axis (seeds) and half the width of Student's confidence interval.
+def mean_interval(values: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over the first axis (seeds) and half the width of its 95 % interval (Student's t).
 
     values: (seeds, …) -> two arrays of shape (…). With one seed the half width is 0: there is no
     spread to show, and a figure with one seed says so.
     """
     array = np.asarray(values, dtype=float)
-    count = array.shape[0]
-    mean = array.mean(axis=0)
-    if count < 2:
-        return mean, np.zeros_like(mean)
-    factor = float(stats.t.ppf((1 + level) / 2, count - 1))
-    return mean, factor * array.std(axis=0, ddof=1) / np.sqrt(count)
+    found = [summarise(column) for column in array.reshape(len(array), -1).T.tolist()]
+    mean, half = np.array([(each.mean, (each.high - each.low) / 2) for each in found]).T
+    return mean.reshape(array.shape[1:]), half.reshape(array.shape[1:])
 
 
 def draw_baselines(axes: Axes, baselines: Mapping[str, float]) -> None:

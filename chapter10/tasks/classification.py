@@ -11,7 +11,7 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score
 from torch import Tensor, nn
 
-from chapter10.bert import BertForSequenceClassification
+from chapter10.bert_tasks import BertForSequenceClassification
 from chapter10.objectives import IGNORE_INDEX, cross_entropy_sum
 from chapter10.tasks.task import ExampleError, Task, check_label, label_numbers
 from chapter10.tokenizers import Tokenizer

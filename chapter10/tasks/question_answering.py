@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from chapter10.bert import BertForQuestionAnswering
+from chapter10.bert_tasks import BertForQuestionAnswering
 from chapter10.data import Answer, Question
 from chapter10.objectives import IGNORE_INDEX, cross_entropy_sum
 from chapter10.tasks.answer_scores import Language, answer_f1, exact_match

@@ -11,7 +11,7 @@ from seqeval.metrics import f1_score as entity_f1_score
 from sklearn.metrics import accuracy_score, f1_score
 from torch import Tensor, nn
 
-from chapter10.bert import BertForTokenClassification
+from chapter10.bert_tasks import BertForTokenClassification
 from chapter10.data import TaggedSentence
 from chapter10.objectives import IGNORE_INDEX, cross_entropy_sum
 from chapter10.tasks.task import ExampleError, Task, check_label, label_numbers

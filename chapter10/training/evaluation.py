@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from chapter10.training.batches import Batch
@@ -13,7 +14,8 @@ def heldout_means(
     batches: Sequence[Batch],
     measure: Callable[[nn.Module, Batch], Mapping[str, tuple[Tensor, Tensor]]],
 ) -> Callable[[nn.Module], dict[str, float]]:
-    """An ``evaluate`` for :func:`train`: mean values over fixed batches, masks and all.
+    """An ``evaluate`` for :func:`train`: mean values over fixed batches, masks and all, without
+    gradients.
 
     Args:
         batches: the same at every evaluation.
@@ -29,7 +31,9 @@ def heldout_means(
         counts: dict[str, float] = {}
         for batch in batches:
             moved = {name: tensor.to(device) for name, tensor in batch.items()}
-            for name, (total, count) in measure(model, moved).items():
+            with torch.no_grad():
+                measured = measure(model, moved)
+            for name, (total, count) in measured.items():
                 sums[name] = sums.get(name, 0.0) + float(total)
                 counts[name] = counts.get(name, 0.0) + float(count)
         return {n: sums[n] / counts[n] if counts[n] else math.nan for n in sums}
