@@ -70,7 +70,9 @@ def load_reviews(world: World) -> ReviewGrammar:
             raise fail(name, "a kind is a list of wordings, each with what decides")
         kinds[str(name)] = tuple(_read_set(as_table(e, "wordings"), world) for e in entries)
     follows = {
-        str(side): read_wordings(as_table(entry, str(side)), world.lexicon, {"who", "other"})
+        str(side): read_wordings(
+            as_table(entry, str(side)), world.lexicon, {"who", "other", "what"}
+        )
         for side, entry in as_table(table[Text("follows")], "follows").items()
     }
     return ReviewGrammar(domains, kinds, follows)
