@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from task_samples import ALPHABET, CHARACTERS, losses_one_by_one, tiny_model
 
 from chapter10.objectives import IGNORE_INDEX
-from chapter10.tasks import BASELINES, Classification, ExampleError, TextExample, fit
+from chapter10.tasks import Classification, ExampleError, TextExample, baseline_scores, fit
 from chapter10.training import TrainingConfig
 
 LABELS = ("bad", "good")
@@ -108,13 +108,13 @@ def test_predictions_come_in_order_and_ask_for_no_label() -> None:
 
 def test_scores_by_hand() -> None:
     given_labels = ["bad", "bad", "bad", "good"]
-    found = TASK.score_labels(
+    found = TASK.score_answers(
         [TextExample("雨", None, label) for label in given_labels], ["bad", "bad", "good", "good"]
     )
     # bad: P 2/2, R 2/3, F1 4/5. good: P 1/2, R 1/1, F1 2/3.
     assert found == pytest.approx({"accuracy": 3 / 4, "macro_f1": (4 / 5 + 2 / 3) / 2})
     with pytest.raises(ExampleError, match="Example 0"):
-        TASK.score_labels([TextExample("雨", None, "awful")], ["bad"])
+        TASK.score_answers([TextExample("雨", None, "awful")], ["bad"])
 
 
 def draw(count: int, seed: int) -> list[TextExample]:
@@ -140,17 +140,17 @@ def test_learns_what_order_says() -> None:
     before = TASK.evaluate(model, test)["accuracy"]
     config = TrainingConfig(steps=160, learning_rate=3e-3, warmup_steps=10, progress=False)
     fit(TASK, model, train, validation, config)
-    majority = BASELINES["most frequent class"](TASK, train, validation, test)["accuracy"]
+    majority = baseline_scores("most frequent class", TASK, train, validation, test)["accuracy"]
     assert TASK.evaluate(model, test)["accuracy"] > 0.9 > max(majority, before) + 0.1
 
 
 def test_baselines() -> None:
     train = [TextExample("天好", None, "good")] * 3 + [TextExample("天坏", None, "bad")]
     test = [TextExample("很好", None, "good"), TextExample("很坏", None, "bad")]
-    majority = BASELINES["most frequent class"](TASK, train, train, test)
+    majority = baseline_scores("most frequent class", TASK, train, train, test)
     assert majority == pytest.approx({"accuracy": 1 / 2, "macro_f1": (2 / 3 + 0) / 2})
-    assert BASELINES["character n-grams"](TASK, train, train, test)["accuracy"] == 1.0
-    assert BASELINES["character n-grams"](TASK, train[:3], train, test) == majority
+    assert baseline_scores("character n-grams", TASK, train, train, test)["accuracy"] == 1.0
+    assert baseline_scores("character n-grams", TASK, train[:3], train, test) == majority
 
 
 def test_a_pairs_texts_are_told_apart_by_n_grams() -> None:
@@ -158,10 +158,10 @@ def test_a_pairs_texts_are_told_apart_by_n_grams() -> None:
     could either text alone."""
     pairs = [("雨", "好", "good"), ("雨", "坏", "bad"), ("好", "猫", "bad"), ("坏", "猫", "good")]
     examples = [TextExample(*pair) for pair in pairs] * 5
-    scores = BASELINES["character n-grams"](TASK, examples, examples, examples)
+    scores = baseline_scores("character n-grams", TASK, examples, examples, examples)
     assert scores["accuracy"] == 1.0
     hidden = [TextExample(text, "猫", label) for text, _, label in pairs] * 5
-    blind = BASELINES["second text only"](TASK, hidden, hidden, hidden)
+    blind = baseline_scores("second text only", TASK, hidden, hidden, hidden)
     assert blind["accuracy"] == 0.5
 
 

@@ -26,6 +26,7 @@ from chapter10.tasks import (
     Classification,
     QuestionAnswering,
     TextExample,
+    baseline_scores,
     choose,
     finetune,
     finetuning,
@@ -220,9 +221,9 @@ def test_n_grams_are_tuned_on_validation_examples_alone() -> None:
     splits = make_splits(TASKS["sentiment"])
     test = list(splits.test)
     flipped = [replace(e, label="negative" if e.label == "positive" else "positive") for e in test]
-    run = BASELINES["character n-grams"]
-    straight = run(task, splits.train, splits.validation, test)["accuracy"]
-    turned = run(task, splits.train, splits.validation, flipped)["accuracy"]
+    given = task, splits.train, splits.validation
+    straight = baseline_scores("character n-grams", *given, test)["accuracy"]
+    turned = baseline_scores("character n-grams", *given, flipped)["accuracy"]
     assert straight + turned == pytest.approx(1)
 
 

@@ -11,13 +11,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from chapter10.data import Question, TaggedSentence
-from chapter10.tasks.classification import Classification, TextExample
-from chapter10.tasks.question_answering import QuestionAnswering
-from chapter10.tasks.tagging import Tagging
+from chapter10.tasks.classification import TextExample
+from chapter10.tasks.task import Task
 
-Scores = dict[str, float]
-Baseline = Callable[[Any, Sequence[Any], Sequence[Any], Sequence[Any]], Scores]
-"""(task, train, validation, test) -> scores on test; only validation may be used for choices."""
+Baseline = Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], Sequence[Any]]
+"""(train, validation, test) -> an answer to each test example, as ``Task.score_answers`` takes it;
+only validation may be used for choices."""
 
 _STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # inverse regularisation strengths that are tried
 _MOST_RUNS = 20_000  # the most frequent runs of characters, of each text
@@ -25,22 +24,20 @@ _SENTENCE = re.compile(r".+?(?:[。！？!?]|\.(?=\s|$)|\n|$)", re.DOTALL)
 
 
 def most_frequent_class(
-    task: Classification,
     train: Sequence[TextExample],
     validation: Sequence[TextExample],
     test: Sequence[TextExample],
-) -> Scores:
+) -> list[str]:
     """The training set's most frequent class, whatever the text."""
     ((label, _),) = Counter(_label(example) for example in train).most_common(1)
-    return task.score_labels(test, [label] * len(test))
+    return [label] * len(test)
 
 
 def character_ngrams(
-    task: Classification,
     train: Sequence[TextExample],
     validation: Sequence[TextExample],
     test: Sequence[TextExample],
-) -> Scores:
+) -> list[str]:
     """Logistic regression on which runs of one to three characters occur, order forgotten.
 
     The two texts of a pair have features of their own. The strength of regularisation is the one
@@ -49,20 +46,17 @@ def character_ngrams(
     columns: list[Callable[[TextExample], str]] = [lambda example: example.text]
     if train[0].pair is not None:
         columns.append(lambda example: example.pair or "")
-    return task.score_labels(test, _regression(columns, train, validation, test))
+    return _regression(columns, train, validation, test)
 
 
 def second_text_only(
-    task: Classification,
     train: Sequence[TextExample],
     validation: Sequence[TextExample],
     test: Sequence[TextExample],
-) -> Scores:
+) -> list[str]:
     """:func:`character_ngrams` of the hypothesis alone (Gururangan et al. 2018): what it gets right
     above chance, the hypothesis gives away."""
-    return task.score_labels(
-        test, _regression([lambda example: example.pair or ""], train, validation, test)
-    )
+    return _regression([lambda example: example.pair or ""], train, validation, test)
 
 
 def _label(example: TextExample) -> str:
@@ -103,22 +97,20 @@ def _regression(
 
 
 def most_frequent_tag(
-    task: Tagging,
     train: Sequence[TaggedSentence],
     validation: Sequence[TaggedSentence],
     test: Sequence[TaggedSentence],
-) -> Scores:
+) -> list[tuple[str, ...]]:
     """The training set's most frequent tag for every word."""
     ((tag, _),) = Counter(tag for example in train for tag in example.tags).most_common(1)
-    return task.score(test, [(tag,) * len(example.tokens) for example in test])
+    return [(tag,) * len(example.tokens) for example in test]
 
 
 def most_frequent_tag_of_word(
-    task: Tagging,
     train: Sequence[TaggedSentence],
     validation: Sequence[TaggedSentence],
     test: Sequence[TaggedSentence],
-) -> Scores:
+) -> list[tuple[str, ...]]:
     """Each word's most frequent tag, whatever stands around it; an unknown word's is the most
     frequent of all."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -127,18 +119,16 @@ def most_frequent_tag_of_word(
             counts[word][tag] += 1
     overall = sum(counts.values(), Counter[str]()).most_common(1)[0][0]
     known = {word: seen.most_common(1)[0][0] for word, seen in counts.items()}
-    predictions = [tuple(known.get(word, overall) for word in example.tokens) for example in test]
-    return task.score(test, predictions)
+    return [tuple(known.get(word, overall) for word in example.tokens) for example in test]
 
 
 def first_sentence(
-    task: QuestionAnswering,
     train: Sequence[Question],
     validation: Sequence[Question],
     test: Sequence[Question],
-) -> Scores:
+) -> list[str]:
     """The first sentence of the document, whatever the question."""
-    return task.score_texts(test, [first_sentence_of(example.context) for example in test])
+    return [first_sentence_of(example.context) for example in test]
 
 
 def first_sentence_of(text: str) -> str:
@@ -155,3 +145,14 @@ BASELINES: Mapping[str, Baseline] = {
     "most frequent tag of the word": most_frequent_tag_of_word,
     "first sentence": first_sentence,
 }
+
+
+def baseline_scores(
+    name: str,
+    task: Task[Any, Any, Any],
+    train: Sequence[Any],
+    validation: Sequence[Any],
+    test: Sequence[Any],
+) -> dict[str, float]:
+    """The scores of a baseline of that name on the test examples."""
+    return task.score_answers(test, BASELINES[name](train, validation, test))

@@ -121,14 +121,14 @@ class Classification(Task[TextExample, ClassRow, ClassPrediction]):
         self, examples: Sequence[TextExample], predictions: Sequence[ClassPrediction]
     ) -> dict[str, float]:
         """Accuracy, and F1 averaged over the classes ("macro")."""
-        return self.score_labels(examples, [prediction.label for prediction in predictions])
+        return self.score_answers(examples, [prediction.label for prediction in predictions])
 
-    def score_labels(
-        self, examples: Sequence[TextExample], predicted: Sequence[str]
+    def score_answers(
+        self, examples: Sequence[TextExample], answers: Sequence[str]
     ) -> dict[str, float]:
         """:meth:`score` of bare labels, such as a baseline's."""
         for index, example in enumerate(examples):
             check_label(index, example.text, example.label, self.numbers)
         given = [example.label for example in examples]
-        macro = f1_score(given, predicted, labels=self.labels, average="macro", zero_division=0)
-        return {"accuracy": float(accuracy_score(given, predicted)), "macro_f1": float(macro)}
+        macro = f1_score(given, answers, labels=self.labels, average="macro", zero_division=0)
+        return {"accuracy": float(accuracy_score(given, answers)), "macro_f1": float(macro)}

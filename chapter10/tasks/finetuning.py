@@ -17,7 +17,7 @@ from chapter10.bert import BertConfig
 from chapter10.checkpoints import CONFIG_FILE
 from chapter10.data import load, split
 from chapter10.hub import find_file, read_json, write_json
-from chapter10.tasks.baselines import BASELINES
+from chapter10.tasks.baselines import baseline_scores
 from chapter10.tasks.catalogue import NamedTask, Source, named_task
 from chapter10.tasks.task import Task, TaskModel
 from chapter10.tokenizers import Tokenizer
@@ -147,7 +147,7 @@ def finetune(
         learning_rate=config.learning_rate,
         metrics=task.evaluate(network, splits.test),
         baselines={
-            name: BASELINES[name](task, splits.train, splits.validation, splits.test)
+            name: baseline_scores(name, task, splits.train, splits.validation, splits.test)
             for name in named.baselines
         },
         examples={name: len(getattr(splits, name)) for name in ("train", "validation", "test")},
@@ -218,8 +218,17 @@ def choose(task: Task[Any, Any, Any], splits: Splits, *, labels: int, seed: int)
     )
 
 
-def start(task: Task[Any, Any, Any], model: Path | str | None, *, seed: int) -> TaskModel:
-    """A model for the task: its head random, its body from ``model``, or random too."""
+def start(
+    task: Task[Any, Any, Any], model: Path | str | None, *, seed: int, pretrained: bool = True
+) -> TaskModel:
+    """A model for the task: its head random, its body from ``model``, or random too.
+
+    Args:
+        task: which head.
+        model: a folder or a name on the hub; None is a small BERT with random weights.
+        seed: of what starts random.
+        pretrained: False takes only the sizes of ``model``, and random weights.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed("finetune", "start", seed))
         if model is None:
@@ -231,6 +240,8 @@ def start(task: Task[Any, Any, Any], model: Path | str | None, *, seed: int) -> 
             # That the head is not in the file is what fine-tuning means.
             warnings.filterwarnings("ignore", message="not in the file, start at random")
             found: TaskModel = task.model_class.from_pretrained(model, num_labels=task.num_labels)
+        if not pretrained:
+            found = task.model_class(found.config).eval()
     if found.config.vocab_size < task.tokenizer.vocab_size:
         raise ValueError(
             f"{model} has {found.config.vocab_size} word embeddings but a tokeniser with "

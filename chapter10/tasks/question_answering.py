@@ -259,19 +259,19 @@ class QuestionAnswering(Task[Question, Window, PredictedAnswer]):
         self, examples: Sequence[Question], predictions: Sequence[PredictedAnswer]
     ) -> dict[str, float]:
         """Exact match and F1, means over the questions."""
-        return self.score_texts(examples, [prediction.text for prediction in predictions])
+        return self.score_answers(examples, [prediction.text for prediction in predictions])
 
-    def score_texts(
-        self, examples: Sequence[Question], predicted: Sequence[str]
+    def score_answers(
+        self, examples: Sequence[Question], answers: Sequence[str]
     ) -> dict[str, float]:
         """:meth:`score` of bare texts, such as a baseline's."""
         if not examples:
             raise ValueError("There are no questions to score; give at least one.")
         exact = f1 = 0.0
-        for example, text in zip(examples, predicted, strict=True):
-            answers = [answer.text for answer in example.answers] or [""]
-            exact += exact_match(text, answers, self.language)
-            f1 += answer_f1(text, answers, self.language)
+        for example, text in zip(examples, answers, strict=True):
+            given = [answer.text for answer in example.answers] or [""]
+            exact += exact_match(text, given, self.language)
+            f1 += answer_f1(text, given, self.language)
         return {"exact_match": exact / len(examples), "f1": f1 / len(examples)}
 
 

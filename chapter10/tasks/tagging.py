@@ -160,17 +160,23 @@ class Tagging(Task[TaggedSentence, TagRow, tuple[str, ...]]):
         ]
 
     def score(
-        self, examples: Sequence[TaggedSentence], predictions: Sequence[Sequence[str]]
+        self, examples: Sequence[TaggedSentence], predictions: Sequence[tuple[str, ...]]
     ) -> dict[str, float]:
         """Accuracy over all words, F1 averaged over the tags that occur; for BIO tags also the F1
         of whole entities."""
-        given, predicted = self._flat(examples, predictions)
+        return self.score_answers(examples, predictions)
+
+    def score_answers(
+        self, examples: Sequence[TaggedSentence], answers: Sequence[Sequence[str]]
+    ) -> dict[str, float]:
+        """:meth:`score`: a model's predictions are bare tags already."""
+        given, predicted = self._flat(examples, answers)
         occurring = sorted(set(given))
         macro = f1_score(given, predicted, labels=occurring, average="macro", zero_division=0)
         scores = {"accuracy": float(accuracy_score(given, predicted)), "macro_f1": float(macro)}
         if all(label == "O" or label[:2] in ("B-", "I-") for label in self.labels):
             tags = [list(example.tags) for example in examples]
-            found = [list(prediction) for prediction in predictions]
+            found = [list(answer) for answer in answers]
             scores["entity_f1"] = float(entity_f1_score(tags, found, zero_division=0))
         return scores
 

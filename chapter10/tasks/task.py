@@ -104,6 +104,12 @@ class Task(ABC, Generic[Example, AnyRow, Prediction]):
     ) -> dict[str, float]:
         """Measures between 0 and 1 by name, ``measure`` among them."""
 
+    @abstractmethod
+    def score_answers(
+        self, examples: Sequence[Example], answers: Sequence[Any]
+    ) -> dict[str, float]:
+        """:meth:`score` of bare answers (labels, tags, texts), such as a baseline's."""
+
     def training_rows(self, examples: Sequence[Example]) -> list[AnyRow]:
         """Rows to learn from: all that have a loss."""
         return self.encode(examples)

@@ -33,8 +33,8 @@ Held = Literal["held out", "shared"]
 KINDS = ("plain", "negation", "contrast", "choice", "intensity")
 HARD = ("negation", "contrast", "choice", "intensity")
 TOLD = {"plain": 8, "negation": 2, "contrast": 2, "choice": 2, "intensity": 2}
-"""How often pretraining text is of each kind: most people say plainly what they think. Were all kinds
-alike, no word would go with good or bad more often than chance, and nothing could be learned first.
+"""How often pretraining text is of each kind: most people speak plainly. Were all kinds
+alike, no word would go with good or bad more often than chance: nothing could be learned first.
 """
 ROLES = {"who", "other", "when", "what", "aspect", "aspect2", "first", "second"}
 

@@ -1,0 +1,190 @@
+"""What the pages on the four cases share: one fine-tuning from each start, and its score.
+
+Labels, steps, learning rates and seeds of every comparison stand here, once. Training examples go
+by the seed of a run; validation and test examples are the same for all, and only validation may be
+used for choices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, get_args
+
+from chapter10.claims import Experiment, Measured
+from chapter10.data.microworld.splits import Split
+from chapter10.models import shipped
+from chapter10.tasks import (
+    BASELINES,
+    MICRO_TASKS,
+    Task,
+    TaskModel,
+    fit,
+    micro_examples,
+    micro_task,
+    start,
+)
+from chapter10.tokenizers import Tokenizer
+from chapter10.training import History, TrainingConfig
+
+CHECKPOINT = "bert-zh-micro"
+Start = Literal["pretrained", "scratch"]
+STARTS: tuple[Start, ...] = get_args(Start)
+ARMS: dict[Start, str] = {"pretrained": "预训练", "scratch": "随机起点"}
+BUDGETS = (16, 64, 256, 1024, 4096)
+"""Labelled examples of the label efficiency curve."""
+LABELS = 1024
+"""The budget at which the starts are compared, fixed before any test score was seen."""
+VALIDATION, TEST = 200, 1000
+SEARCH_SEED = 100
+"""Learning rates are chosen with this seed, which no measurement uses."""
+RATES = (5e-4, 1e-3, 2e-3)
+BEST_RATES: dict[tuple[str, Start], float] = {}
+"""What `search_rate` found, on validation data at `LABELS` labels."""
+
+
+def steps_for(labels: int) -> int:
+    """Updates of 16 examples: 100 for few labels, 600 for many."""
+    return min(600, max(100, 4 * labels // 16))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One fine-tuned model. history: its losses, and its scores on validation data."""
+
+    task: Task[Any, Any, Any]
+    model: TaskModel
+    history: History
+
+
+@lru_cache(maxsize=1)
+def tokenizer() -> Tokenizer:
+    """The shipped checkpoint's."""
+    return Tokenizer.from_pretrained(shipped(CHECKPOINT))
+
+
+def make_task(name: str) -> Task[Any, Any, Any]:
+    """One of the four cases, for the shipped checkpoint's tokeniser."""
+    return micro_task(name).make(tokenizer())
+
+
+def converted(name: str, examples: Sequence[Any]) -> list[Any]:
+    """The micro-world's examples as the task takes them."""
+    return [micro_task(name).convert(example) for example in examples]
+
+
+def train_model(
+    name: str,
+    begin: Start,
+    seed: int,
+    *,
+    labels: int = LABELS,
+    rate: float | None = None,
+    steps: int | None = None,
+    evaluations: int = 4,
+    prepare: Callable[[TaskModel], None] = lambda model: None,
+    progress: bool = False,
+) -> Fitted:
+    """Fine-tune on `labels` examples drawn by the seed; the weights best on validation are kept.
+
+    Args:
+        name: of the task.
+        begin: from the shipped checkpoint, or from random weights of the same sizes.
+        seed: of the training examples, their order, the head, and the random start.
+        labels: how many training examples.
+        rate: learning rate; by default the one that the search found for task and start.
+        steps: updates; by default as many as `steps_for` says.
+        evaluations: on validation data, spread over the training.
+        prepare: called on the model before it is trained, to freeze parts of it, say.
+        progress: show a bar.
+    """
+    task = make_task(name)
+    model = start(task, shipped(CHECKPOINT), seed=seed, pretrained=begin == "pretrained")
+    prepare(model)
+    steps = steps or steps_for(labels)
+    config = TrainingConfig(
+        steps=steps,
+        learning_rate=rate or BEST_RATES[name, begin],
+        warmup_steps=steps // 10,
+        eval_every=max(1, steps // evaluations),
+        patience=evaluations + 2,  # never stops early, but keeps the best weights
+        monitor=task.measure,
+        maximize=True,
+        seed=seed,
+        device="cpu",
+        progress=progress,
+    )
+    train = converted(name, micro_examples(name, "train", labels, seed))
+    validation = converted(name, micro_examples(name, "validation", VALIDATION))
+    return Fitted(task, model, fit(task, model, train, validation, config))
+
+
+def judged(name: str, fitted: Fitted, split: Split = "test", count: int = TEST) -> list[bool]:
+    """For each example whether the model is right."""
+    examples = micro_examples(name, split, count)
+    predictions = fitted.task.predict(fitted.model, converted(name, examples))
+    return rights(name, examples, map(micro_task(name).answer, predictions))
+
+
+def rights(name: str, examples: Sequence[Any], answers: Iterable[Any]) -> list[bool]:
+    """For each example of the micro-world whether the answer is right."""
+    right = micro_task(name).right
+    return [right(one, answer) for one, answer in zip(examples, answers, strict=True)]
+
+
+def share(judgements: Sequence[bool]) -> float:
+    """Of those that are right."""
+    return sum(judgements) / len(judgements)
+
+
+@lru_cache(maxsize=256)
+def test_score(name: str, begin: Start, labels: int, seed: int) -> float:
+    """The share of right answers on test examples after one fine-tuning."""
+    return share(judged(name, train_model(name, begin, seed, labels=labels)))
+
+
+def search_rate(name: str, begin: Start) -> float:
+    """The learning rate of `RATES` with the best validation score; the same search for each start.
+
+    It prints what each scored.
+    """
+    scores = {}
+    for rate in RATES:
+        fitted = train_model(name, begin, SEARCH_SEED, rate=rate)
+        scores[rate] = share(judged(name, fitted, "validation", VALIDATION))
+        print(f"{name:10s} {begin:10s} {rate:.0e} {scores[rate]:.3f}", flush=True)
+    return max(RATES, key=lambda rate: scores[rate])
+
+
+@lru_cache(maxsize=64)
+def baseline_score(name: str, baseline: str, seed: int, labels: int = LABELS) -> float:
+    """The score of a classical baseline that learns from the same labels as the models."""
+    train = micro_examples(name, "train", labels, seed)
+    validation = micro_examples(name, "validation", VALIDATION)
+    test = micro_examples(name, "test", TEST)
+    answers = BASELINES[baseline](*(converted(name, part) for part in (train, validation, test)))
+    return share(rights(name, test, answers))
+
+
+def case_experiment(name: str) -> Experiment:
+    """What the page on a case measures: how many points the pretrained start gains at `LABELS`
+    labels, the score of both starts at every budget beside it, and the classical baselines."""
+    gain = "领先"
+    curve = {f"{ARMS[begin]} {labels}": (begin, labels) for begin in STARTS for labels in BUDGETS}
+
+    def run(arm: str, seed: int) -> Measured:
+        if arm == gain:
+            scores = {begin: test_score(name, begin, LABELS, seed) for begin in STARTS}
+            return Measured(scores["pretrained"] - scores["scratch"], steps_for(LABELS))
+        if arm in curve:
+            begin, labels = curve[arm]
+            return Measured(test_score(name, begin, labels, seed), steps_for(labels))
+        return Measured(baseline_score(name, arm, seed))
+
+    return Experiment(
+        arms=(gain,),
+        controls=(*curve, *MICRO_TASKS[name].baselines),
+        run=run,
+        data=f"微世界，{LABELS} 个标注（曲线 {BUDGETS[0]}–{BUDGETS[-1]}），测试 {TEST} 例",
+    )
