@@ -11,6 +11,7 @@ from sklearn.metrics import mutual_info_score, roc_auc_score
 
 from chapter10.data import microworld as mw
 from chapter10.data.microworld import baselines
+from chapter10.data.microworld.asking import load_questions
 from chapter10.data.microworld.sentiment import HARD
 
 
@@ -205,6 +206,49 @@ def test_documents_keep_their_order(world: mw.World, order: str) -> None:
         starts = Counter(document.places[0] for document in documents)
         assert len(starts) > 3
         assert wraps > 10
+
+
+def test_a_round_never_comes_back_and_names_everybody(world: mw.World) -> None:
+    for document in mw.make_documents(world, 80, orders=("round",)):
+        assert len(set(document.places)) == len(document.places)
+        named = {
+            token.sense
+            for sentence in document.sentences
+            for token in sentence.tokens
+            if token.sense and "person" in world.lexicon.words[token.sense].kinds
+        }
+        assert named == {
+            word for word in document.state.values() if "person" in world.lexicon.words[word].kinds
+        }
+
+
+def test_a_day_says_he_or_she_where_only_pretraining_reads_it(world: mw.World) -> None:
+    def repeats(split: str) -> float:
+        days = mw.make_documents(world, 60, split=split, orders=("day",))  # type: ignore[arg-type]
+        later = [sentence for day in days for sentence in day.sentences[1:]]
+        said = [any(t.role == "who" and t.tag == "PRON" for t in s.tokens) for s in later]
+        assert not any(t.tag == "PRON" for d in days for t in d.sentences[0].tokens)
+        return sum(said) / len(said)
+
+    assert repeats("test") == repeats("train") == 0
+    assert 0.5 < repeats("pretraining") < 0.9
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_single_word_marks_what_did_not_happen(world: mw.World, language: str) -> None:
+    """A word that only decoys have, or only true sentences, stands in less than half of them."""
+    grammar = load_questions(world)
+    words = [
+        [
+            {p.text for _, pieces in w.parts for p in pieces if isinstance(p, mw.Token)}
+            for w in wordings[language]  # type: ignore[index]
+        ]
+        for wordings in (grammar.tell, grammar.decoy)
+    ]
+    for these, those in (words, words[::-1]):
+        alone = set().union(*these) - set().union(*those)
+        assert alone
+        assert all(sum(word in each for each in these) < len(these) / 2 for word in alone)
 
 
 def test_gloss_is_the_chinese_one_for_one(world: mw.World) -> None:

@@ -100,10 +100,12 @@ def load_grammar(folder: Path, lexicon: Lexicon) -> Grammar:
     Raises:
         WorldFileError: a file breaks the rules; the message names file, line and remedy.
     """
-    events = {
-        str(name): _read_event(name, as_table(entry, f"the event {name}"), lexicon)
-        for name, entry in read(folder / "sentences.yml").items()
-    }
+    events = {}
+    for name, entry in read(folder / "sentences.yml").items():
+        table = as_table(entry, f"the event {name}")
+        event = _read_event(name, table, lexicon)
+        if lexicon.size == "full" or table.get(Text("size")) != "full":
+            events[str(name)] = event
     stories = {}
     for file, reader in (("stories.yml", _read_story), ("cycles.yml", _read_round)):
         for name, entry in read(folder / file).items():
@@ -187,7 +189,7 @@ def _share(table: Table) -> int:
 
 
 def _read_event(name: Text, table: Table, lexicon: Lexicon) -> EventKind:
-    check_keys(table, ("share", "roles", *TENSES), required=("share", "roles"))
+    check_keys(table, ("size", "share", "roles", *TENSES), required=("share", "roles"))
     roles = read_roles(as_table(table[Text("roles")], "roles"), lexicon)
     tenses: dict[Tense, Wordings] = {}
     for tense in TENSES:

@@ -16,6 +16,7 @@ from chapter10.data.microworld.files import (
     as_list,
     as_table,
     as_text,
+    check_keys,
     fail,
     read,
 )
@@ -59,6 +60,9 @@ def load_reviews(world: World) -> ReviewGrammar:
     domains = {}
     for name, entry in as_table(table[Text("domains")], "domains").items():
         domain = as_table(entry, str(name))
+        check_keys(domain, ("what", "aspects", "size"), required=("what", "aspects"))
+        if world.size == "core" and domain.get(Text("size")) == "full":
+            continue
         what = str(as_text(domain[Text("what")], "what"))
         aspects = tuple(str(a) for a in as_list(domain[Text("aspects")], "aspects"))
         for group in (
