@@ -13,6 +13,7 @@ import torch
 
 from chapter10 import BertForPreTraining, Tokenizer, evidence
 from chapter10.experiments import pretraining as page
+from chapter10.experiments import pretraining_text
 from chapter10.filling import fill
 from chapter10.models import shipped
 from chapter10.ngrams import BIGRAM, NEIGHBOURS, UNIGRAM, WIDE, ContextCounts
@@ -83,6 +84,22 @@ def test_no_held_out_sentence_is_trained_on() -> None:
     assert min(len(validation), len(test)) > 500
     assert not known & (validation | test)
     assert not validation & test
+
+
+@pytest.mark.parametrize("seed", [pretraining_text.SEEN, SEED])
+def test_no_test_sentence_is_of_the_first_draw(seed: int) -> None:
+    """Values of that draw had been seen before the settings stood."""
+    first = {
+        sentence.text
+        for old in (pretraining_text.SEEN, seed)
+        for sentence in page.sentences(2 * pretraining_text.HELD_OUT, old, "test")
+    }
+    texts = page.held_out_texts("test", seed)
+    assert not first & set(texts)
+    assert len(set(texts)) > page.JUDGED
+    assert texts == [sentence.text for sentence in page.held_out("test", seed)]
+    validation = page.sentences(page.JUDGED, seed, "validation")
+    assert list(page.held_out("validation", seed)[: page.JUDGED]) == validation
 
 
 def test_shuffling_keeps_characters_and_loses_order() -> None:
