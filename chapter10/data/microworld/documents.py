@@ -10,6 +10,7 @@ from typing import Literal
 from chapter10.data.microworld.draws import Draws
 from chapter10.data.microworld.forms import Filler
 from chapter10.data.microworld.grammar import Story
+from chapter10.data.microworld.patterns import Pattern
 from chapter10.data.microworld.sampling import NoWordError, Sampler, Style
 from chapter10.data.microworld.splits import Split, check_split, is_open
 from chapter10.data.microworld.tokens import (
@@ -34,7 +35,10 @@ class Document:
     """Sentences in order, and the state behind them.
 
     order: "day" tells the hours (an absolute order), "story" one thing after another, "round" goes
-        in a circle and begins anywhere. places: which step of the story each sentence is.
+        in a circle, begins anywhere and ends before it comes round to its beginning. places: which
+        step of the story each sentence is. state: role -> the word's id, for every role that some
+        sentence speaks of; in a round a role that passes to somebody else comes again with a number
+        (who, who2, who3).
     """
 
     name: str
@@ -108,19 +112,34 @@ def _tell(
     turn = draws.pick(story.turns) if story.turns else ""
     places = _course(story, turn, draws)
     sentences: list[Sentence] = []
+    state: dict[str, str] = {}
     for place in places:
-        sentences.append(_write_step(story, place, fillers, language, draws))
+        pattern = _pattern(story, place, fillers, language, draws)
+        sentences.append(_write_step(story, place, pattern, fillers, draws))
+        for role in fillers:
+            if role in pattern.roles():
+                _note(state, role, fillers[role].word.id)
         if story.kind == "round":
             fillers = _recast(story, sampler, fillers, draws)
-    state = {role: filler.word.id for role, filler in fillers.items()}
+        else:
+            fillers["who"] = replace(fillers["who"], known="who" in state and draws.chance(0.7))
     return Document(story.name, story.kind, tuple(sentences), tuple(places), turn, state)
+
+
+def _note(state: dict[str, str], role: str, word: str) -> None:
+    """Put down who or what has a role; somebody else in the same role gets a number."""
+    key, number = role, 1
+    while state.get(key, word) != word:
+        number += 1
+        key = f"{role}{number}"
+    state[key] = word
 
 
 def _course(story: Story, turn: str, draws: Draws) -> list[int]:
     """The places of the steps to tell, in order."""
     places = range(len(story.steps))
     if story.kind == "round":
-        start, length = draws.below(len(places)), 3 + draws.below(3)
+        start, length = draws.below(len(places)), min(3 + draws.below(3), len(places))
         return [(start + i) % len(places) for i in range(length)]
     if story.kind == "day":
         return sorted(draws.sample(places, 3 + draws.below(4)))
@@ -146,15 +165,20 @@ def _recast(
     return kept
 
 
-def _write_step(
+def _pattern(
     story: Story, place: int, fillers: Mapping[str, Filler], language: Language, draws: Draws
-) -> Sentence:
+) -> Pattern:
     named = any(filler.named for filler in fillers.values())
-    pattern = draws.pick(story.steps[place].patterns(language, named))
+    return draws.pick(story.steps[place].patterns(language, named))
+
+
+def _write_step(
+    story: Story, place: int, pattern: Pattern, fillers: Mapping[str, Filler], draws: Draws
+) -> Sentence:
     if story.kind != "day":
-        return Sentence(pattern.fill(fillers, draws), language)
+        return Sentence(pattern.fill(fillers, draws), pattern.language)
     said = pattern.fill(fillers, draws, capital=False)
-    return Sentence(_at_hour(story.hours[place], said, language), language)
+    return Sentence(_at_hour(story.hours[place], said, pattern.language), pattern.language)
 
 
 def _at_hour(

@@ -22,6 +22,8 @@ class Filler:
     adjective: Word | None = None
     named: bool = False
     """Written by name where a pattern would say he or she."""
+    known: bool = False
+    """Named before in the text: {who.again} says he or she."""
 
 
 Fillers = Mapping[str, Filler]
@@ -59,6 +61,11 @@ def _zh_place(filler: Filler) -> Tokens:
     return (_zh(filler.word), *tail)
 
 
+def _goes_by_name(filler: Filler) -> bool:
+    """Whether {who.again} repeats the name."""
+    return filler.named or not filler.known
+
+
 def _zh_pronoun(filler: Filler) -> Token:
     return Token({"he": "他", "she": "她"}.get(filler.word.fact("pronoun"), "它"), "PRON")
 
@@ -81,7 +88,9 @@ ZH_FORMS: Mapping[str, Form] = {
     "in": lambda f, _: (Token("在", "ADP"), *_zh_place(f)),
     "at": lambda f, _: _zh_place(f),
     "pron": lambda f, _: (_zh(f.word) if f.named else _zh_pronoun(f),),
+    "again": lambda f, _: (_zh(f.word) if _goes_by_name(f) else _zh_pronoun(f),),
     "kind": lambda f, _: (Token(f.word.fact("kind_zh"), "NOUN"),),
+    "tried": lambda f, _: (Token(f.word.fact("tried", "用"), "VERB"),),
     "ride": lambda f, _: (Token(f.word.fact("ride", "坐"), "VERB"), _zh(f.word)),
 }
 
@@ -213,6 +222,7 @@ EN_FORMS: Mapping[str, Form] = {
     "in": _en_place,
     "prep": lambda f, _: (Token(f.word.fact("prep", "in"), "ADP"),),
     "pron": lambda f, _: _en_person("pron", f),
+    "again": lambda f, _: _en_definite(f) if _goes_by_name(f) else (_en_pronoun("pron", f),),
     "obj": lambda f, _: _en_person("obj", f),
     "poss": lambda f, _: _en_own(f) if f.named else (_en_pronoun("poss", f),),
     "own": lambda f, _: _en_own(f),

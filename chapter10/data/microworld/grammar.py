@@ -160,10 +160,23 @@ def read_roles(table: Table, lexicon: Lexicon) -> dict[str, Role]:
             for group in role.names:
                 if group not in lexicon.groups:
                     raise fail(source, f"no group of words is called {group!r}; see lexicon/")
+                if name == "when":
+                    _check_moments(source, group, lexicon)
         elif role.names[-1] not in roles:
             raise fail(source, f"{role.names[-1]!r} must be a role that stands before this one")
         roles[str(name)] = role
     return roles
+
+
+def _check_moments(source: Text, group: str, lexicon: Lexicon) -> None:
+    """Words that say when must be moments, or English would put "the" before yesterday."""
+    for word in lexicon.groups[group]:
+        if "moment" not in word.kinds:
+            raise fail(
+                source,
+                f"when takes words of the group {group!r}, but its word {word.zh} ({word.en}) is "
+                f"no moment; write  is: [moment]  in the group {word.group!r} of the lexicon",
+            )
 
 
 def _share(table: Table) -> int:

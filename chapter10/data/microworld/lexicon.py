@@ -50,6 +50,7 @@ WORD_KEYS = (
         "many",
         "split",
         "feel",
+        "tried",
     ),
 )
 GROUP_KEYS = (
@@ -183,6 +184,7 @@ def load_lexicon(folder: Path, size: Size = "full") -> Lexicon:
     words = {word.id: word for _, word in everything if word.core or size == "full"}
     known = {kind for _, word in everything for kind in word.kinds} | set(sets)
     _check_lists(everything, known)
+    _check_times(everything)
     groups: dict[str, list[Word]] = {name: [] for name in sorted(known)}
     for word in words.values():
         for kind in sorted(word.kinds):
@@ -294,6 +296,17 @@ def _check_lists(everything: list[tuple[Text, Word]], known: set[str]) -> None:
                         f"{form} names the group {name!r} under {key!r}, which no word belongs to; "
                         "correct the name, or add a group or a set of that name",
                     )
+
+
+def _check_times(everything: list[tuple[Text, Word]]) -> None:
+    """Every event with a time takes its {when} from these groups."""
+    for form, word in everything:
+        if word.kinds & {"past", "future", "habit"} and "moment" not in word.kinds:
+            raise fail(
+                form,
+                f'{form} says when ({word.en}) but is no moment, so English would put "the" '
+                f"before it; write  is: [moment]  in the group {word.group!r}",
+            )
 
 
 def _read_function_words(

@@ -16,7 +16,7 @@ from chapter10.data.microworld.lexicon import Word
 from chapter10.data.microworld.patterns import Pattern, compile_pattern
 from chapter10.data.microworld.sampling import NoWordError, Sampler, Style
 from chapter10.data.microworld.sentiment import Held
-from chapter10.data.microworld.splits import Split, of_split
+from chapter10.data.microworld.splits import Split, admits_sentence, of_split
 from chapter10.data.microworld.tokens import Sentence, Token
 from chapter10.data.microworld.world import World
 
@@ -137,6 +137,8 @@ def _use(
         patterns = grammar.shows[sense.group]
         held = of_split(patterns, sampler.split) if wordings == "held out" else patterns
         tokens += _clause(draws.pick(held), tuple(draws.shuffle(named)), filling, draws)
+    if not admits_sentence(sampler.split, tokens):
+        return None
     target = next(i for i, t in enumerate(tokens) if t.role == "x" and t.sense == word.id)
     return SenseUse(Sentence(tuple(tokens), "zh"), word.zh, word.id, target, kind)
 

@@ -26,12 +26,16 @@ from chapter10.data.microworld.patterns import Pattern
 from chapter10.data.microworld.sampling import NoWordError, Sampler, Style
 from chapter10.data.microworld.splits import Split, admits_sentence, of_split
 from chapter10.data.microworld.tokens import Language, Sentence
-from chapter10.data.microworld.world import World
+from chapter10.data.microworld.world import World, chances
 
 Decides = Literal["first", "second", "not_first"]
 Held = Literal["held out", "shared"]
 KINDS = ("plain", "negation", "contrast", "choice", "intensity")
 HARD = ("negation", "contrast", "choice", "intensity")
+TOLD = {"plain": 8, "negation": 2, "contrast": 2, "choice": 2, "intensity": 2}
+"""How often pretraining text is of each kind: most people say plainly what they think. Were all kinds
+alike, no word would go with good or bad more often than chance, and nothing could be learned first.
+"""
 ROLES = {"who", "other", "when", "what", "aspect", "aspect2", "first", "second"}
 
 
@@ -70,7 +74,9 @@ def load_reviews(world: World) -> ReviewGrammar:
             raise fail(name, "a kind is a list of wordings, each with what decides")
         kinds[str(name)] = tuple(_read_set(as_table(e, "wordings"), world) for e in entries)
     follows = {
-        str(side): read_wordings(as_table(entry, str(side)), world.lexicon, {"who", "other"})
+        str(side): read_wordings(
+            as_table(entry, str(side)), world.lexicon, {"who", "other", "what"}
+        )
         for side, entry in as_table(table[Text("follows")], "follows").items()
     }
     return ReviewGrammar(domains, kinds, follows)
@@ -203,7 +209,7 @@ def review_documents(
     written: list[tuple[Sentence, ...]] = []
     patience = Patience(count, f"{count} documents with reviews")
     while len(written) < count:
-        kind = draws.pick(KINDS)
+        kind = draws.pick_by(*chances(TOLD, style))
         decides, patterns = draws.pick(grammar.kinds[kind])
         label = draws.below(2)
         first_good = {"first": label, "second": 1 - label, "not_first": 1 - label}[decides] == 1
