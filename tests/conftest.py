@@ -1,9 +1,11 @@
-"""What all tests share: one thread, repeatable examples, real data, a browser."""
+"""What all tests share: one thread, repeatable examples, files, real data, a browser."""
 
 from __future__ import annotations
 
+import lzma
 import os
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import matplotlib
@@ -79,3 +81,30 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.fail(f"CHAPTER10_DATA names {folder}, which is not a folder")
     return folder
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function (content, name) -> the path of a new file, compressed where it is .xz."""
+
+    def writer(content: str | bytes, name: str = "file.txt") -> Path:
+        path = tmp_path / name
+        data = content.encode() if isinstance(content, str) else content
+        path.write_bytes(lzma.compress(data) if name.endswith(".xz") else data)
+        return path
+
+    return writer
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function {name: content} -> the path of a new zip archive."""
+
+    def packer(members: dict[str, str]) -> Path:
+        path = tmp_path / "file.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+        return path
+
+    return packer

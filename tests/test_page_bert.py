@@ -11,6 +11,7 @@ from torch import Tensor
 from chapter10 import Bert, BertConfig, evidence
 from chapter10.experiments import bert as page
 from chapter10.experiments import encoder
+from chapter10.objectives import IGNORE_INDEX
 
 TOKENIZER = page.make_tokenizer()
 
@@ -66,7 +67,7 @@ def test_training_batches_are_pure_functions_of_seed_and_number() -> None:
     first, again = batches[7], page.TrainingSentences(TOKENIZER, 3)[7]
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["input_ids"], batches[8]["input_ids"])
-    blanks = first["labels"] != page.IGNORE_INDEX
+    blanks = first["labels"] != IGNORE_INDEX
     assert (first["input_ids"][blanks] == TOKENIZER.mask_token_id).all()
     assert not blanks[:, : page.FIRST].any()
     assert not blanks[:, -1].any()

@@ -13,6 +13,7 @@ import torch
 
 from chapter10 import BertForPreTraining, Tokenizer, evidence
 from chapter10.experiments import pretraining as page
+from chapter10.experiments import pretraining_text
 from chapter10.filling import fill
 from chapter10.models import shipped
 from chapter10.ngrams import BIGRAM, NEIGHBOURS, UNIGRAM, WIDE, ContextCounts
@@ -83,6 +84,23 @@ def test_no_held_out_sentence_is_trained_on() -> None:
     assert min(len(validation), len(test)) > 500
     assert not known & (validation | test)
     assert not validation & test
+
+
+def test_no_test_sentence_is_of_the_first_draw() -> None:
+    """Values of that draw had been seen before the settings stood."""
+    seen = pretraining_text.SEEN.read_text(encoding="ascii").split()
+    assert len(seen) == len(set(seen)) == 5525
+    assert pretraining_text.digest("小龙正在卧室里玩耍。") in seen  # of seed 0
+    for seed in (0, SEED):
+        texts = page.held_out_texts("test", seed)
+        assert not {pretraining_text.digest(text) for text in texts} & set(seen)
+        assert len(set(texts)) > page.JUDGED
+        # What is left out are sentences of the first draw and no others.
+        every = page.sentences(4 * pretraining_text.HELD_OUT, f"second/{seed}", "test")
+        gone = [one.text for one in every if one.text not in set(texts)]
+        assert {pretraining_text.digest(text) for text in gone} <= set(seen)
+    validation = page.sentences(page.JUDGED, SEED, "validation")
+    assert list(page.held_out("validation", SEED)[: page.JUDGED]) == validation
 
 
 def test_shuffling_keeps_characters_and_loses_order() -> None:

@@ -1,12 +1,10 @@
 """What the page `pretraining` runs (claims B4, B5 and B19): a small BERT learns to fill in blanks.
 
-The text is the micro-world's single Chinese sentences, a token a character. A sentence belongs to
-training, validation or test by its own checksum, so no test sentence is ever trained on.
+The text is that of :mod:`chapter10.experiments.pretraining_text`.
 """
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,11 +19,18 @@ from torch import Tensor, nn
 
 from chapter10.bert import BertConfig, BertForPreTraining
 from chapter10.claims import Experiment, Measured
-from chapter10.data.microworld.lexicon import Size
-from chapter10.data.microworld.sampling import Style
 from chapter10.data.microworld.splits import Split
 from chapter10.data.microworld.tokens import Sentence
-from chapter10.data.microworld.world import shipped
+from chapter10.experiments.pretraining_text import (
+    HELD_OUT,
+    SENTENCES,
+    held_out,
+    held_out_texts,
+    make_tokenizer,
+    sentences,
+    shuffled,
+    training_text,
+)
 from chapter10.filling import fill
 from chapter10.ngrams import BIGRAM, NEIGHBOURS, UNIGRAM, WIDE, ContextCounts
 from chapter10.objectives import IGNORE_INDEX, Masking, cross_entropy_sum
@@ -35,10 +40,6 @@ from chapter10.training import Batches, History, TrainingConfig, train
 from chapter10.training.batches import Batch, derive_seed
 from chapter10.training.evaluation import heldout_means
 
-SIZE: Size = "core"
-STYLE = Style(zipf=1.0)
-SENTENCES = 40_000
-HELD_OUT = 2_000
 LENGTH = 64
 """Positions of the model; the longest sentence is half as long."""
 STEPS = 1_200
@@ -52,37 +53,6 @@ TIMES_UNIGRAM, TIMES_BIGRAM = 4.0, 1.5
 """The model's accuracy has to reach so many times that of each counting baseline."""
 LABELLED, JUDGED = 100, 500
 """Sentences whose parts of speech the probe learns from, and is judged on."""
-
-
-# --- text
-
-
-def sentences(count: int, seed: int, split: Split = "pretraining") -> list[Sentence]:
-    """Sentences of the micro-world with their parts of speech, a pure function of the seed."""
-    return shipped(SIZE).sentences(count, "zh", seed=seed, split=split, style=STYLE)
-
-
-@lru_cache(maxsize=2)
-def training_text(seed: int) -> tuple[str, ...]:
-    """SENTENCES sentences for pretraining."""
-    return tuple(sentence.text for sentence in sentences(SENTENCES, seed))
-
-
-@lru_cache(maxsize=2)
-def make_tokenizer(seed: int) -> Tokenizer:
-    """A token for each character of the training text."""
-    return Tokenizer.train(training_text(seed), kind="character", vocab_size=4000)
-
-
-def shuffled(texts: Sequence[str], seed: int) -> list[str]:
-    """Control: the characters of each text in random order."""
-    draw = random.Random(seed)
-    return ["".join(draw.sample(text, len(text))) for text in texts]
-
-
-def held_out_texts(split: Split, seed: int) -> list[str]:
-    """Sentences of another split, twice as many as are needed, since some come again."""
-    return [sentence.text for sentence in sentences(2 * HELD_OUT, seed, split)]
 
 
 # --- model and training
@@ -213,7 +183,7 @@ def tag_accuracy(
     It learns from the labels of LABELLED sentences and is judged on the characters of JUDGED ones.
     """
     known = tagged_vectors(model, tokenizer, sentences(LABELLED, seed, "train"))
-    asked = tagged_vectors(model, tokenizer, sentences(JUDGED, seed, split))
+    asked = tagged_vectors(model, tokenizer, held_out(split, seed)[:JUDGED])
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
     probe.fit(known[0], known[1])
     return float(probe.score(asked[0], asked[1]))
@@ -224,7 +194,7 @@ def commonest_tag_accuracy(
 ) -> float:
     """Baseline of `tag_accuracy`: the character's commonest tag, or the commonest of all."""
     known = tagged_vectors(model, tokenizer, sentences(LABELLED, seed, "train"))
-    asked = tagged_vectors(model, tokenizer, sentences(JUDGED, seed, split))
+    asked = tagged_vectors(model, tokenizer, held_out(split, seed)[:JUDGED])
     by_token: dict[int, Counter[str]] = {}
     for tag, token in zip(known[1].tolist(), known[2], strict=True):
         by_token.setdefault(token, Counter())[tag] += 1
@@ -372,7 +342,7 @@ def _score(
     return Measured(masked_accuracy(model, tokenizer, exam(tokenizer, "test", seed)), steps)
 
 
-_DATA = f"微世界单句，{SENTENCES} 句（约 49 万字），测试句至多 {HELD_OUT} 句，不重复"
+_DATA = f"微世界单句，{SENTENCES} 句（约 49 万字），第二次抽的测试句，至多 {HELD_OUT} 句，不重复"
 
 EXPERIMENTS = {
     "B4": Experiment(
