@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from chapter10.claims import Experiment, Measured
@@ -58,15 +59,9 @@ class Fitted:
     history: History
 
 
-@lru_cache(maxsize=1)
-def tokenizer() -> Tokenizer:
-    """The shipped checkpoint's."""
-    return Tokenizer.from_pretrained(shipped(CHECKPOINT))
-
-
-def make_task(name: str) -> Task[Any, Any, Any]:
-    """One of the four cases, for the shipped checkpoint's tokeniser."""
-    return micro_task(name).make(tokenizer())
+def make_task(name: str, checkpoint: Path | str | None = None) -> Task[Any, Any, Any]:
+    """One of the four cases, for the tokeniser of a checkpoint, the shipped one by default."""
+    return micro_task(name).make(Tokenizer.from_pretrained(checkpoint or shipped(CHECKPOINT)))
 
 
 def converted(name: str, examples: Sequence[Any]) -> list[Any]:
@@ -80,6 +75,7 @@ def train_model(
     seed: int,
     *,
     labels: int = LABELS,
+    checkpoint: Path | str | None = None,
     rate: float | None = None,
     steps: int | None = None,
     evaluations: int = 4,
@@ -90,17 +86,19 @@ def train_model(
 
     Args:
         name: of the task.
-        begin: from the shipped checkpoint, or from random weights of the same sizes.
+        begin: from the checkpoint, or from random weights of the same sizes.
         seed: of the training examples, their order, the head, and the random start.
         labels: how many training examples.
+        checkpoint: a folder or a name on the hub; the shipped one by default.
         rate: learning rate; by default the one that the search found for task and start.
         steps: updates; by default as many as `steps_for` says.
         evaluations: on validation data, spread over the training.
         prepare: called on the model before it is trained, to freeze parts of it, say.
         progress: show a bar.
     """
-    task = make_task(name)
-    model = start(task, shipped(CHECKPOINT), seed=seed, pretrained=begin == "pretrained")
+    checkpoint = checkpoint or shipped(CHECKPOINT)
+    task = make_task(name, checkpoint)
+    model = start(task, checkpoint, seed=seed, pretrained=begin == "pretrained")
     prepare(model)
     steps = steps or steps_for(labels)
     config = TrainingConfig(
