@@ -116,9 +116,9 @@ def _tell(
     for place in places:
         pattern = _pattern(story, place, fillers, language, draws)
         sentences.append(_write_step(story, place, pattern, fillers, draws))
-        for role in fillers:
-            if role in pattern.roles():
-                _note(state, role, fillers[role].word.id)
+        for name, filler in fillers.items():
+            if name in pattern.roles():
+                _note(state, name, filler.word.id)
         if story.kind == "round":
             fillers = _recast(story, sampler, fillers, draws)
         else:

@@ -271,7 +271,8 @@ def _facts(
 def _read_sets(path: Path, everything: list[tuple[Text, Word]]) -> dict[str, list[str]]:
     by_form: dict[str, list[str]] = {}
     for _, word in everything:
-        by_form.setdefault(word.zh, []).append(word.id)
+        if word.group != "measure":
+            by_form.setdefault(word.zh, []).append(word.id)
         by_form[word.id] = [word.id]
     sets: dict[str, list[str]] = {}
     for name, items in read(path).items():

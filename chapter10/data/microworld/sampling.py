@@ -139,7 +139,7 @@ class Sampler:
         for name, role in roles.items():
             fillers[name] = self.fill(role, fillers, draws)
         accident = "verb" in fillers and fillers["verb"].word.fact("intended") == "no"
-        if accident and tense not in ("past", "absent"):
+        if accident and tense != "past":
             raise NoWordError("nobody plans to do that")
         if "who" in fillers and "other" not in fillers:
             fillers["other"] = self.fill(Role("groups", ("person",)), fillers, draws)
