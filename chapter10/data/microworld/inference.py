@@ -176,7 +176,7 @@ def _changed(
 def inference_documents(
     world: World, count: int, language: Language = "zh", *, seed: int | str = 0
 ) -> list[tuple[Sentence, ...]]:
-    """Pretraining text: something happened, and then what follows from it, in all wordings."""
+    """Pretraining text: something happened, and what follows from it, said in one to three ways."""
     known = load_inference(world)
     sampler = world.sampler(Style(), "pretraining")
     draws = Draws("inference documents", language, seed)
@@ -184,9 +184,17 @@ def inference_documents(
     patience = Patience(count, f"{count} documents with consequences")
     while len(written) < count:
         kind = known[draws.pick(tuple(known))]
-        pair = _pair(kind, "entailment", language, sampler, draws, "shared")
-        if pair is None:
+        side = draws.pick(("yes", "no"))
+        try:
+            fillers = _fillers(kind, sampler, draws)
+        except NoWordError:
             patience.lose()
+            continue
+        ways = draws.shuffle(kind.hypothesis[side][language])[: 1 + draws.below(3)]
+        patterns = [draws.pick(kind.premise[side][language]), *ways]
+        told = [Sentence(pattern.fill(fillers, draws), language) for pattern in patterns]
+        if all(admits_sentence("pretraining", sentence.tokens) for sentence in told):
+            written.append(tuple(told))
         else:
-            written.append((pair.premise_sentence, pair.hypothesis_sentence))
+            patience.lose()
     return written

@@ -37,15 +37,18 @@ TOLD = {"plain": 8, "negation": 2, "contrast": 2, "choice": 2, "intensity": 2}
 """How often pretraining text is of each kind: most people speak plainly. Were all kinds
 alike, no word would go with good or bad more often than chance: nothing could be learned first.
 """
+Domain = tuple[str, tuple[str, ...]]
+"""The group of what is judged, and its kinds of aspects."""
 ROLES = {"who", "other", "when", "what", "aspect", "aspect2", "first", "second"}
 
 
 @dataclass(frozen=True)
 class ReviewGrammar:
-    """reviews.yml: what is judged, in which words, and what follows from it."""
+    """reviews.yml: what is judged, in which words, what else is said, what follows from it."""
 
-    domains: Mapping[str, tuple[str, tuple[str, ...]]]
+    domains: Mapping[str, Domain]
     kinds: Mapping[str, tuple[tuple[Decides, Wordings], ...]]
+    more: Wordings
     follows: Mapping[str, Wordings]
 
 
@@ -83,7 +86,8 @@ def load_reviews(world: World) -> ReviewGrammar:
         )
         for side, entry in as_table(table[Text("follows")], "follows").items()
     }
-    return ReviewGrammar(domains, kinds, follows)
+    more = read_wordings(as_table(table[Text("more")], "more"), world.lexicon, ROLES)
+    return ReviewGrammar(domains, kinds, more, follows)
 
 
 def _read_set(table: Table, world: World) -> tuple[Decides, Wordings]:
@@ -150,7 +154,8 @@ def _review(
 ) -> Review | None:
     first_good = {"first": label, "second": 1 - label, "not_first": 1 - label}[decides] == 1
     try:
-        fillers = _fillers(grammar, sampler, kind, first_good, draws)
+        domain = grammar.domains[draws.pick(tuple(grammar.domains))]
+        fillers = _fillers(domain, sampler, kind, first_good, draws)
     except NoWordError:
         return None
     pattern = draws.pick(patterns)
@@ -163,9 +168,9 @@ def _review(
 
 
 def _fillers(
-    grammar: ReviewGrammar, sampler: Sampler, kind: str, first_good: bool, draws: Draws
+    domain: Domain, sampler: Sampler, kind: str, first_good: bool, draws: Draws
 ) -> dict[str, Filler]:
-    what, aspects = grammar.domains[draws.pick(tuple(grammar.domains))]
+    what, aspects = domain
     one, two = draws.sample(aspects, 2)
     if kind == "choice":
         two = one
@@ -205,7 +210,7 @@ def review_documents(
     seed: int | str = 0,
     style: Style | None = None,
 ) -> list[tuple[Sentence, ...]]:
-    """Pretraining text: a review and what followed from it, of all kinds, people and words."""
+    """Pretraining text: a review, more of the same, and what followed; all people and words."""
     grammar = load_reviews(world)
     style = style or Style()
     sampler = world.sampler(style, "pretraining")
@@ -214,21 +219,43 @@ def review_documents(
     patience = Patience(count, f"{count} documents with reviews")
     while len(written) < count:
         kind = draws.pick_by(*chances(TOLD, style))
+        domain = grammar.domains[draws.pick(tuple(grammar.domains))]
         decides, patterns = draws.pick(grammar.kinds[kind])
         label = draws.below(2)
         first_good = {"first": label, "second": 1 - label, "not_first": 1 - label}[decides] == 1
         try:
-            fillers = _fillers(grammar, sampler, kind, first_good, draws)
+            fillers = _fillers(domain, sampler, kind, first_good, draws)
         except NoWordError:
             patience.lose()
             continue
-        follows = grammar.follows["good" if label else "bad"][language]
+        side = "good" if label else "bad"
+        told = [(patterns[language], fillers)]
+        told += [
+            (grammar.more[language], _further(domain, sampler, fillers["what"], side, draws))
+            for _ in range(draws.below(3))
+        ]
+        told.append((grammar.follows[side][language], fillers))
         sentences = tuple(
-            Sentence(draws.pick(choice).fill(fillers, draws), language)
-            for choice in (patterns[language], follows)
+            Sentence(draws.pick(choice).fill(roles, draws), language) for choice, roles in told
         )
         if all(admits_sentence("pretraining", sentence.tokens) for sentence in sentences):
             written.append(sentences)
         else:
             patience.lose()
     return written
+
+
+def _further(
+    domain: Domain, sampler: Sampler, what: Filler, side: str, draws: Draws
+) -> dict[str, Filler]:
+    """Two aspects of one kind and two words for it, all good or all bad."""
+    aspect = draws.pick(domain[1])
+    fillers = {"what": what}
+    for role, group in (
+        ("aspect", f"{aspect}_aspect"),
+        ("aspect2", f"{aspect}_aspect"),
+        ("first", f"{aspect}_{side}"),
+        ("second", f"{aspect}_{side}"),
+    ):
+        fillers[role] = _other(sampler, (group,), fillers, draws)
+    return fillers
