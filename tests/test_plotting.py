@@ -31,6 +31,16 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         title="两行",
     ),
     "encoder_flow": lambda: plotting.encoder_flow(15, 64, 2, 100),
+    "head_diagram": lambda: plotting.head_diagram(
+        ["[CLS]", "很", "好", "[SEP]", "真", "的", "[SEP]"],
+        {0: "正面 positive"},
+        "线性层 linear (2, H)",
+        segments=[0, 0, 0, 0, 1, 1, 1],
+    ),
+    "head_diagram of all tokens": lambda: plotting.head_diagram(
+        TOKENS, dict.fromkeys(range(6), "NOUN"), "线性层 linear (17, H)"
+    ),
+    "confusion": lambda: plotting.confusion(list("aab"), list("aba"), "ab", names=["甲", "乙"]),
     "matrix": lambda: plotting.matrix([[-1.0, 0.5]], ["我"], ["你", "他"], diverging=True),
     "large matrix": lambda: plotting.matrix(MAP, TOKENS, TOKENS, digits=None),
     "attention_maps": lambda: plotting.attention_maps(

@@ -1,0 +1,105 @@
+"""The four downstream cases: which outputs the head reads, and what it mixes up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+from sklearn.metrics import confusion_matrix
+
+from chapter10.plotting.diagrams import box, token_width
+from chapter10.plotting.heatmaps import draw_cells
+from chapter10.plotting.style import COLORS, WIDTH, new_figure
+
+
+def head_diagram(
+    tokens: Sequence[str],
+    answers: Mapping[int, str],
+    head: str,
+    *,
+    segments: Sequence[int] | None = None,
+) -> Figure:
+    """Tokens go into BERT, a vector comes out for each, and the head reads some of these.
+
+    Args:
+        tokens: the row, special tokens included.
+        answers: place of a token whose output the head reads -> what is said of it.
+        head: the name of the head and its shape.
+        segments: 0 or 1 for each token, told by the colour of its box; None is all 0.
+
+    Raises:
+        ValueError: a place outside the row, or segments of another length.
+    """
+    segments = [0] * len(tokens) if segments is None else segments
+    if len(segments) != len(tokens) or not all(0 <= at < len(tokens) for at in answers):
+        raise ValueError(
+            f"{len(tokens)} tokens have {len(segments)} segments and answers at {sorted(answers)}; "
+            "give one segment for each token, and places from 0 on."
+        )
+    widths = [token_width(token) for token in tokens]
+    span = max(12.0, sum(widths))
+    unit = WIDTH / span
+    tall = 0.3 / unit  # a row in boxes, as high on a long row as on a short one
+    figure, (axes,) = new_figure(unit * 8.4 * tall)
+    size = min(11.0, 30.0 * unit)
+    centres = [sum(widths[:at]) + width / 2 for at, width in enumerate(widths)]
+    total = sum(widths)
+    rows = {"tokens": 0.0, "bert": 1.9 * tall, "vectors": 3.8 * tall, "head": 5.4 * tall}
+    arrow = {"arrowstyle": "->", "color": COLORS["quiet"], "shrinkA": 0, "shrinkB": 0}
+    for at, (token, width) in enumerate(zip(tokens, widths, strict=True)):
+        left, special = centres[at] - width / 2, token.startswith("[")
+        color = "special" if special else ("plain", "keep")[segments[at]]
+        box(axes, left, rows["tokens"], width, tall, COLORS[color])
+        axes.text(centres[at], tall / 2, token, ha="center", va="center", fontsize=size)
+        read = at in answers
+        box(axes, left, rows["vectors"], width, tall, COLORS["focus" if read else "plain"])
+        for low, high in ((tall, rows["bert"]), (rows["bert"] + tall, rows["vectors"])):
+            axes.annotate("", (centres[at], high), (centres[at], low), arrowprops=arrow)
+        if read:
+            for low, high in (
+                (rows["vectors"] + tall, rows["head"]),
+                (rows["head"] + tall, 7 * tall),
+            ):
+                axes.annotate("", (centres[at], high), (centres[at], low), arrowprops=arrow)
+            axes.text(centres[at], 7.1 * tall, answers[at], ha="center", va="bottom", fontsize=size)
+    box(axes, 0, rows["bert"], total, tall, COLORS["special"])
+    axes.text(total / 2, rows["bert"] + tall / 2, "BERT", ha="center", va="center")
+    read_from, read_to = min(answers), max(answers)
+    left = centres[read_from] - widths[read_from] / 2
+    right = max(centres[read_to] + widths[read_to] / 2, left + 0.6 * span)
+    shift = max(0.0, right - span)
+    box(axes, left - shift, rows["head"], right - left, tall, COLORS["mask"])
+    axes.text(
+        (left + right) / 2 - shift,
+        rows["head"] + tall / 2,
+        head,
+        ha="center",
+        va="center",
+        fontsize=10,
+    )
+    axes.set(xlim=(0, span), ylim=(0, 8.4 * tall))
+    axes.set_axis_off()
+    return figure
+
+
+def confusion(
+    given: Sequence[str],
+    predicted: Sequence[str],
+    labels: Sequence[str],
+    *,
+    names: Sequence[str] = (),
+) -> Figure:
+    """How often each class (row) was taken for each (column), as shares of the row.
+
+    Args:
+        given, predicted: one class for each example.
+        labels: the classes, in order.
+        names: how to write them; the labels themselves by default.
+    """
+    shares = confusion_matrix(given, predicted, labels=list(labels), normalize="true")
+    figure, (axes,) = new_figure(min(5.6, 1.4 + 0.45 * len(labels)))
+    names = list(names) or list(labels)
+    draw_cells(axes, shares, names, names, low=0.0, high=1.0, cmap="Blues", digits=2)
+    axes.set_xlabel("模型说 predicted")
+    axes.set_ylabel("其实是 given")
+    return figure
