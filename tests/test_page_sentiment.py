@@ -43,7 +43,7 @@ def model(task: Classification) -> TaskModel:
 
 @pytest.fixture(scope="module")
 def train() -> Sequence[Review]:
-    return micro_examples("sentiment", "train", downstream.LABELS, SEED)
+    return micro_examples("sentiment", "train", 1024, SEED)
 
 
 @pytest.fixture(scope="module")
