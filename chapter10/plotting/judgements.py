@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, to_hex
 from matplotlib.figure import Figure
 from scipy import stats  # type: ignore[import-untyped]
 
@@ -94,7 +94,7 @@ def token_effects(
             for token, value in zip(tokens[first:last], found[first:last], strict=True):
                 color = cmap(norm(value))
                 dark = 0.3 * color[0] + 0.59 * color[1] + 0.11 * color[2] < 0.5
-                box(axes, x, y - 1.0, (width := token_width(token)), 1.0, color)
+                box(axes, x, y - 1.0, (width := token_width(token)), 1.0, to_hex(color))
                 ink, middle = "white" if dark else COLORS["ink"], x + width / 2
                 axes.text(middle, y - 0.5, token, ha="center", va="center", color=ink)
                 number = f"{value:+.1f}".replace("-", "−") if abs(value) >= 0.05 else "0"
