@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, to_hex
 from matplotlib.figure import Figure
 from scipy import stats  # type: ignore[import-untyped]
@@ -81,31 +82,38 @@ def token_effects(
             "number for each token and one label for each row."
         )
     bound = max(1e-9, *(abs(value) for _, found in rows for value in found))
-    norm, cmap = Normalize(-bound, bound), mpl.colormaps["RdBu"]
+    norm = Normalize(-bound, bound)
     lines = [_wrap(tokens) for tokens, _ in rows]
-    height = sum(0.75 + 1.75 * len(line) for line in lines) + 0.9
+    height = sum(0.8 + 1.7 * len(line) for line in lines) + 0.9
     figure, (axes,) = new_figure(WIDTH / LINE * height)
     y = height
     for (tokens, found), label, starts in zip(rows, labels, lines, strict=True):
         y -= 0.7
         axes.text(0.05, y + 0.08, label, fontsize=10, color=COLORS["quiet"], va="bottom")
         for first, last in zip(starts, [*starts[1:], len(tokens)], strict=True):
-            x = 0.0
-            for token, value in zip(tokens[first:last], found[first:last], strict=True):
-                color = cmap(norm(value))
-                dark = 0.3 * color[0] + 0.59 * color[1] + 0.11 * color[2] < 0.5
-                box(axes, x, y - 1.0, (width := token_width(token)), 1.0, to_hex(color))
-                ink, middle = "white" if dark else COLORS["ink"], x + width / 2
-                axes.text(middle, y - 0.5, token, ha="center", va="center", color=ink)
-                number = f"{value:+.1f}".replace("-", "−") if abs(value) >= 0.05 else "0"
-                axes.text(middle, y - 1.05, number, ha="center", va="top", fontsize=9)
-                x += width
+            _draw_line(axes, y - 1.0, tokens[first:last], found[first:last], norm)
             y -= 1.7
         y -= 0.1
     axes.text(LINE / 2, 0.2, meaning, ha="center", va="bottom", fontsize=10)
     axes.set(xlim=(0, LINE), ylim=(0, height))
     axes.set_axis_off()
     return figure
+
+
+def _draw_line(
+    axes: Axes, y: float, tokens: Sequence[str], found: Sequence[float], norm: Normalize
+) -> None:
+    """Boxes from left to right, each with its number below."""
+    x, cmap = 0.0, mpl.colormaps["RdBu"]
+    for token, value in zip(tokens, found, strict=True):
+        width, color = token_width(token), cmap(norm(value))
+        dark = 0.3 * color[0] + 0.59 * color[1] + 0.11 * color[2] < 0.5
+        ink, middle = "white" if dark else COLORS["ink"], x + width / 2
+        number = f"{value:+.1f}".replace("-", "−") if abs(value) >= 0.05 else "0"
+        box(axes, x, y, width, 1.0, to_hex(color))
+        axes.text(middle, y + 0.5, token, ha="center", va="center", color=ink)
+        axes.text(middle, y - 0.05, number, ha="center", va="top", fontsize=9)
+        x += width
 
 
 def _wrap(tokens: Sequence[str]) -> list[int]:
