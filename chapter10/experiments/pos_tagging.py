@@ -7,18 +7,20 @@ looks at one model: where its loss falls, what it is unsure of, which neighbours
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import torch
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from chapter10.data import TaggedSentence
 from chapter10.data.microworld import Tagged
 from chapter10.experiments import downstream
-from chapter10.experiments.downstream import Fitted
 from chapter10.objectives import cross_entropy_sum
-from chapter10.tasks import BASELINES, Tagging, align, micro_examples
+from chapter10.tasks import BASELINES, Tagging, TaskModel, align, micro_examples
 from chapter10.tokenizers import Tokenizer
 
 NAME = "tagging"
@@ -103,11 +105,46 @@ def accuracies(examples: Sequence[Tagged], answers: Sequence[Sequence[str]]) -> 
     )
 
 
-def lookup(examples: Sequence[Tagged], baseline: str, seed: int) -> list[tuple[str, ...]]:
-    """The answers of a baseline that learned from the labels of a seed."""
+def baseline_answers(
+    examples: Sequence[Tagged], baseline: str, seed: int
+) -> Sequence[Sequence[str]]:
+    """The tags that a baseline of ``BASELINES``, or "neighbours", gives after learning from the
+    training labels of a seed."""
     train = micro_examples(NAME, "train", downstream.LABELS, seed)
     validation = micro_examples(NAME, "validation", downstream.VALIDATION)
-    return list(BASELINES[baseline](train, validation, examples))
+    answer = neighbours if baseline == "neighbours" else BASELINES[baseline]
+    return answer(train, validation, examples)
+
+
+def neighbours(
+    train: Sequence[Tagged], validation: Sequence[Tagged], test: Sequence[Tagged]
+) -> list[tuple[str, ...]]:
+    """Logistic regression on a word and the words left and right of it.
+
+    The strength of regularisation is the one that does best on the validation sentences' words.
+    """
+
+    def features(examples: Sequence[Tagged]) -> list[dict[str, str]]:
+        found = []
+        for example in examples:
+            padded = ("", *example.tokens, "")
+            for left, word, right in zip(padded, padded[1:], padded[2:], strict=False):
+                pairs = {"left+word": f"{left} {word}", "word+right": f"{word} {right}"}
+                found.append({"left": left, "word": word, "right": right, **pairs})
+        return found
+
+    def tags(examples: Sequence[Tagged]) -> list[str]:
+        return [tag for example in examples for tag in example.tags]
+
+    reader = DictVectorizer()
+    inputs, held_out = reader.fit_transform(features(train)), reader.transform(features(validation))
+    models = [
+        LogisticRegression(C=strength, max_iter=300).fit(inputs, tags(train))
+        for strength in (1.0, 10.0, 100.0)
+    ]
+    best = max(models, key=lambda model: model.score(held_out, tags(validation)))
+    said = iter(best.predict(reader.transform(features(test))))
+    return [tuple(str(next(said)) for _ in example.tokens) for example in test]
 
 
 def at_target(
@@ -122,21 +159,41 @@ def at_target(
 # --- what one model does
 
 
-def tagging(fitted: Fitted) -> Tagging:
-    """The task of a fitted model, which must be this one."""
-    assert isinstance(fitted.task, Tagging)
-    return fitted.task
-
-
-def logit_gradients(fitted: Fitted, examples: Sequence[TaggedSentence]) -> tuple[Tensor, Tensor]:
+def logit_gradients(
+    task: Tagging, model: TaskModel, examples: Sequence[TaggedSentence]
+) -> tuple[Tensor, Tensor]:
     """For each token the largest gradient of the loss in its scores, and its label: (B, T) each."""
-    batch = fitted.task.collate(fitted.task.encode(examples))
-    scores = fitted.task.forward(fitted.model, batch).logits
+    batch = task.collate(task.encode(examples))
+    scores = task.forward(model, batch).logits
     scores.retain_grad()
     total, count = cross_entropy_sum(scores, batch["labels"])
     (total / count).backward()
-    fitted.model.zero_grad()
+    model.zero_grad()
     return scores.grad.abs().amax(-1), batch["labels"]
+
+
+def target_chances(
+    task: Tagging, model: TaskModel, examples: Sequence[Tagged], hidden: Sequence[Collection[int]]
+) -> Tensor:
+    """Probabilities of the tags of each sentence's ambiguous word, some words hidden: (N, C).
+
+    hidden: for each sentence the places of the words whose tokens are replaced by [MASK].
+    """
+    rows, places, mask = [], [], task.tokenizer.mask_token_id
+    assert mask is not None  # a tokeniser of style "bert" has one
+    encoded = task.encode(examples, targets=False)
+    for example, row, chosen in zip(examples, encoded, hidden, strict=True):
+        offsets = task.tokenizer.encode(example.text, literal=True).offsets
+        spans = [example.offsets[place] for place in chosen]
+        ids = [
+            mask if any(first < end and last > start for start, end in spans) else token
+            for token, (first, last) in zip(row.input_ids, offsets, strict=True)
+        ]
+        rows.append(replace(row, input_ids=ids))
+        places.append(row.positions[example.target])
+    outputs = task.outputs(model, rows)
+    logits = [scores[place] for (scores,), place in zip(outputs, places, strict=True)]
+    return torch.stack(logits).softmax(-1)
 
 
 class Doubt(NamedTuple):
@@ -150,43 +207,48 @@ class Doubt(NamedTuple):
     """The likeliest tag and its probability."""
 
 
-def doubts(fitted: Fitted, examples: Sequence[Tagged]) -> list[Doubt]:
+def doubts(task: Tagging, model: TaskModel, examples: Sequence[Tagged]) -> list[Doubt]:
     """All examples, the one first to whose right tag the model gives the least probability."""
-    task = tagging(fitted)
-    rows = task.encode(examples, targets=False)
+    chances = target_chances(task, model, examples, [()] * len(examples))
     found = []
-    outputs = task.outputs(fitted.model, rows)
-    for example, row, (logits,) in zip(examples, rows, outputs, strict=True):
-        chances = logits[row.positions[example.target]].softmax(-1)  # (C,)
-        best = int(chances.argmax())
+    for example, row in zip(examples, chances, strict=True):
         right = task.numbers[example.tags[example.target]]
-        found.append(Doubt(example, float(chances[right]), task.labels[best], float(chances[best])))
+        best = int(row.argmax())
+        found.append(Doubt(example, float(row[right]), task.labels[best], float(row[best])))
     return sorted(found, key=lambda doubt: doubt.right)
 
 
-def occlusion(fitted: Fitted, examples: Sequence[Tagged]) -> list[list[float]]:
+def occlusion(task: Tagging, model: TaskModel, examples: Sequence[Tagged]) -> list[list[float]]:
     """For each word of each sentence: how much less probable the ambiguous word's right tag becomes
-    when this word is hidden, its tokens replaced by [MASK]."""
-    task, mask = tagging(fitted), fitted.task.tokenizer.mask_token_id
-    rows, wanted = [], []
-    for example, row in zip(examples, task.encode(examples, targets=False), strict=True):
-        offsets = task.tokenizer.encode(example.text, literal=True).offsets
-        place, tag = row.positions[example.target], example.tags[example.target]
-        for hidden in (None, *example.offsets):
-            start, end = hidden or (0, 0)
-            inside = [first < end and last > start for first, last in offsets]
-            ids = [mask if covered else i for i, covered in zip(row.input_ids, inside, strict=True)]
-            rows.append(replace(row, input_ids=ids))
-            wanted.append((place, task.numbers[tag]))
-    chances = iter(
-        float(logits[place].softmax(-1)[tag])
-        for (logits,), (place, tag) in zip(task.outputs(fitted.model, rows), wanted, strict=True)
-    )
+    when this word is hidden."""
+    repeated, hidden = [], []
+    for example in examples:
+        ways: list[tuple[int, ...]] = [(), *((place,) for place in range(len(example.tokens)))]
+        repeated += [example] * len(ways)
+        hidden += ways
+    chances = target_chances(task, model, repeated, hidden)
+    right = [task.numbers[example.tags[example.target]] for example in repeated]
+    of_right = iter(chances[range(len(right)), right].tolist())
     drops = []
     for example in examples:
-        whole = next(chances)
-        drops.append([whole - next(chances) for _ in example.tokens])
+        whole = next(of_right)
+        drops.append([whole - next(of_right) for _ in example.tokens])
     return drops
+
+
+def share_within(task: Tagging, model: TaskModel, examples: Sequence[Tagged], reach: int) -> float:
+    """The share of ambiguous words with the right tag when all words farther away than `reach` are
+    hidden."""
+    hidden = [
+        [place for place in range(len(one.tokens)) if abs(place - one.target) > reach]
+        for one in examples
+    ]
+    best = target_chances(task, model, examples, hidden).argmax(-1).tolist()
+    right = [
+        task.labels[number] == one.tags[one.target]
+        for number, one in zip(best, examples, strict=True)
+    ]
+    return downstream.share(right)
 
 
 def by_distance(

@@ -153,6 +153,6 @@ def grouped_bars(
             )
     axes.set_yticks(range(len(groups)), list(groups))
     axes.invert_yaxis()
-    axes.margins(x=0.12)
+    axes.margins(x=0.12, y=0.01)
     finish(axes, x_label, "", "", legend=True)
     return figure
