@@ -40,6 +40,10 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "head_diagram of all tokens": lambda: plotting.head_diagram(
         TOKENS, dict.fromkeys(range(6), "NOUN"), "线性层 linear (17, H)"
     ),
+    "grouped_bars": lambda: plotting.grouped_bars(
+        {"名词": {"甲": [0.1, 0.3], "乙": 0.4}, "动词": {"甲": [0.2, 0.2], "乙": 0.9}},
+        x_label="正确率 accuracy",
+    ),
     "confusion": lambda: plotting.confusion(list("aab"), list("aba"), "ab", names=["甲", "乙"]),
     "matrix": lambda: plotting.matrix([[-1.0, 0.5]], ["我"], ["你", "他"], diverging=True),
     "large matrix": lambda: plotting.matrix(MAP, TOKENS, TOKENS, digits=None),
