@@ -41,6 +41,11 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         TOKENS, dict.fromkeys(range(6), "NOUN"), "线性层 linear (17, H)"
     ),
     "confusion": lambda: plotting.confusion(list("aab"), list("aba"), "ab", names=["甲", "乙"]),
+    "by_group": lambda: plotting.by_group(
+        {name: {"甲": RANDOM.random(5), "乙": 0.3} for name in "天地日"},
+        y_label="准确率 accuracy",
+        baselines={"乱猜 chance": 0.5},
+    ),
     "matrix": lambda: plotting.matrix([[-1.0, 0.5]], ["我"], ["你", "他"], diverging=True),
     "large matrix": lambda: plotting.matrix(MAP, TOKENS, TOKENS, digits=None),
     "attention_maps": lambda: plotting.attention_maps(
