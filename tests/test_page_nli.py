@@ -181,6 +181,11 @@ def test_by_kind_counts_each_kind_by_itself() -> None:
     assert found == {kind: float(kind == "taller") for kind in page.KINDS}
 
 
+def test_by_label_counts_each_relation_by_itself() -> None:
+    found = page.by_label(VALIDATION, ["neutral"] * len(VALIDATION))
+    assert found == {"entailment": 0.0, "neutral": 1.0, "contradiction": 0.0}
+
+
 def test_arms_are_named_once_and_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Arms beside those of all cases; the model is untrained, so every value is near chance."""
     monkeypatch.setattr(page, "fitted", lambda begin, seed: untrained(seed))

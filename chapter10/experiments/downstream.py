@@ -81,6 +81,7 @@ def train_model(
     steps: int | None = None,
     evaluations: int = 4,
     prepare: Callable[[TaskModel], None] = lambda model: None,
+    show: Callable[[Any], Any] = lambda example: example,
     progress: bool = False,
 ) -> Fitted:
     """Fine-tune on `labels` examples drawn by the seed; the weights best on validation are kept.
@@ -95,6 +96,7 @@ def train_model(
         steps: updates; by default as many as `steps_for` says.
         evaluations: on validation data, spread over the training.
         prepare: called on the model before it is trained, to freeze parts of it, say.
+        show: an example as the task takes it -> what the model is shown, to hide parts of it, say.
         progress: show a bar.
     """
     checkpoint = checkpoint or shipped(CHECKPOINT)
@@ -115,8 +117,10 @@ def train_model(
         device="cpu",
         progress=progress,
     )
-    train = converted(name, micro_examples(name, "train", labels, seed))
-    validation = converted(name, micro_examples(name, "validation", VALIDATION))
+    train = [show(one) for one in converted(name, micro_examples(name, "train", labels, seed))]
+    validation = [
+        show(one) for one in converted(name, micro_examples(name, "validation", VALIDATION))
+    ]
     return Fitted(task, model, fit(task, model, train, validation, config))
 
 

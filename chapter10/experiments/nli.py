@@ -237,6 +237,18 @@ def fitted(begin: Start, seed: int) -> Fitted:
     return downstream.train_model(NAME, begin, seed)
 
 
+def hypothesis_only(seed: int) -> float:
+    """What BERT gets right on test that learns from hypotheses alone and is shown nothing else."""
+
+    def alone(example: TextExample) -> TextExample:
+        return TextExample(example.pair or "", label=example.label)
+
+    blind = downstream.train_model(NAME, "pretrained", seed, show=alone)
+    test = pairs("test", TEST)
+    shown = [alone(example) for example in texts(test)]
+    return same_relation(test, [one.label for one in blind.task.predict(blind.model, shown)])
+
+
 def by_kind(judgements: Sequence[bool], found: Sequence[Inference]) -> dict[str, float]:
     """The share of right answers in every kind."""
     return {
@@ -244,6 +256,20 @@ def by_kind(judgements: Sequence[bool], found: Sequence[Inference]) -> dict[str,
             [right for right, pair in zip(judgements, found, strict=True) if pair.kind == kind]
         )
         for kind in KINDS
+    }
+
+
+def by_label(found: Sequence[Inference], answers: Sequence[str]) -> dict[str, float]:
+    """Of the pairs of each relation the share that is called so."""
+    return {
+        label: downstream.share(
+            [
+                answer == label
+                for pair, answer in zip(found, answers, strict=True)
+                if pair.label == label
+            ]
+        )
+        for label in RELATIONS
     }
 
 
@@ -258,6 +284,7 @@ _BY_KIND = {
     for begin in downstream.STARTS
     for kind, name in KINDS.items()
 }
+_BLIND = f"{ARMS['pretrained']}·只读假设"
 _CHANGED = {f"{ARMS['pretrained']}·{change}": change for change in CHANGES if change != "照常"}
 
 
@@ -272,6 +299,8 @@ def _run(arm: str, seed: int) -> Measured:
     if arm in _CHANGED:
         answers = changed_answers(fitted("pretrained", seed), test, _CHANGED[arm])
         return Measured(same_relation(test, answers), steps)
+    if arm == _BLIND:
+        return Measured(hypothesis_only(seed), steps)
     if arm in SHORTCUTS:
         return Measured(shortcut_score(arm, seed))
     return _CASE.run(arm, seed)
@@ -279,6 +308,6 @@ def _run(arm: str, seed: int) -> Measured:
 
 EXPERIMENTS = {
     "B14": dataclasses.replace(
-        _CASE, controls=(*_CASE.controls, *SHORTCUTS, *_CHANGED, *_BY_KIND), run=_run
+        _CASE, controls=(*_CASE.controls, *SHORTCUTS, _BLIND, *_CHANGED, *_BY_KIND), run=_run
     )
 }
