@@ -21,6 +21,7 @@ from chapter10.data.microworld import Inference
 from chapter10.data.microworld.splits import Split
 from chapter10.experiments import downstream
 from chapter10.experiments.downstream import ARMS, TEST, VALIDATION, Fitted, Start
+from chapter10.experiments.wordings import familiar_pairs
 from chapter10.tasks import BASELINES, TextExample, micro_examples
 from chapter10.tasks.classification import ClassRow
 
@@ -95,17 +96,26 @@ def premise_answers(
     return BASELINES["second text only"](*map(turned, (train, validation, test)))
 
 
+def _named(name: str) -> Callable[..., Sequence[str]]:
+    def answers(*parts: Sequence[Inference]) -> Sequence[str]:
+        return BASELINES[name](*map(texts, parts))
+
+    return answers
+
+
 SHORTCUTS: Mapping[str, Callable[..., Sequence[str]]] = {
+    "只看假设": _named("second text only"),
     "只看前提": premise_answers,
     "重叠与否定词": surface_answers,
+    "两句的片段": _named("character n-grams"),
 }
+"""Each learns from what the models learn from: (train, validation, test) -> answers."""
 
 
-def shortcut_score(name: str, seed: int) -> float:
-    """The share of test pairs that a shortcut gets right; it learns from what the models do."""
-    test = pairs("test", TEST)
-    answers = SHORTCUTS[name](pairs("train", LABELS, seed), pairs("validation", VALIDATION), test)
-    return downstream.share(downstream.rights(NAME, test, answers))
+def shortcut_score(name: str, seed: int, test: Sequence[Inference]) -> float:
+    """The share of pairs that a shortcut gets right."""
+    train, validation = pairs("train", LABELS, seed), pairs("validation", VALIDATION)
+    return same_relation(test, SHORTCUTS[name](train, validation, test))
 
 
 # --- the rows that BERT reads, and what else they could have been
@@ -151,46 +161,6 @@ def changed_answers(fitted: Fitted, found: Sequence[Inference], change: str) -> 
     return answers_to(fitted, rows_of(fitted, found, change))
 
 
-# --- one change of the hypothesis that turns the label round
-
-# Said yes and said no, in the wordings that only validation and test have.
-_SIDES: Mapping[str, tuple[str, str]] = {
-    "kind_of": ("的有", "的没有"),
-    "forget": ("是带着", "是没带"),
-    "given": ("拿到了", "没拿到"),
-    "only": ("到过", "没到过"),
-    "mood": ("心里美滋滋的", "心里不美滋滋"),
-}
-_OPPOSITE = {"entailment": "contradiction", "contradiction": "entailment", "neutral": "neutral"}
-
-
-def contrast(pair: Inference) -> Inference:
-    """The pair with its hypothesis turned round: yes into no, before into after, more into less.
-
-    Entailment becomes contradiction and the other way round; neutral stays neutral.
-
-    Raises:
-        ValueError: a hypothesis that is worded otherwise; only held-out wordings can be turned.
-    """
-    words = [token.text for token in pair.hypothesis_sentence.tokens]
-    if pair.kind == "first_then" and "早" in words:  # … 跑步 比 下棋 早
-        start = [token.tag for token in pair.hypothesis_sentence.tokens].index("VERB")
-        middle, end = words.index("比"), words.index("早")
-        words = [*words[:start], *words[middle + 1 : end], "比", *words[start:middle], *words[end:]]
-    elif pair.kind == "taller" and words[0] == "和":  # 和 小明 比 ， 小红 更 高
-        words[1], words[4] = words[4], words[1]
-    text = "".join(words)
-    if pair.kind in _SIDES:
-        yes, no = _SIDES[pair.kind]
-        text = text.replace(no, yes) if no in text else text.replace(yes, no)
-    if text == pair.hypothesis:
-        raise ValueError(
-            f"{pair.hypothesis!r} has no held-out wording of kind {pair.kind!r}; "
-            "give a pair of the splits validation or test."
-        )
-    return Inference(pair.premise, text, _OPPOSITE[pair.label], pair.kind, pair.premise_sentence)
-
-
 # --- who looks across the [SEP]
 
 
@@ -228,13 +198,33 @@ def places(pair: Inference) -> tuple[slice, slice]:
     return slice(1, first), slice(first + 1, first + 1 + len(pair.hypothesis))
 
 
-# --- evidence: beside what all cases measure, by kind, and with changed rows
+# --- evidence: beside what all cases measure, in known wordings, by kind, and with changed rows
+
+NEW, KNOWN = "新说法", "老说法"
+"""Test pairs worded as no training pair is, and others worded as these are; new people in both."""
 
 
-@lru_cache(maxsize=2)
-def fitted(begin: Start, seed: int) -> Fitted:
-    """The model of one start at `LABELS` labels."""
-    return downstream.train_model(NAME, begin, seed)
+def test_pairs(wordings: str) -> tuple[Inference, ...]:
+    """The test pairs of the case (NEW), or as many in the wordings of training (KNOWN)."""
+    return pairs("test", TEST) if wordings == NEW else familiar_pairs("test", TEST)
+
+
+@lru_cache(maxsize=64)
+def test_answers(begin: Start, labels: int, seed: int) -> Mapping[str, Sequence[str]]:
+    """What a model says after one fine-tuning: of both sets, and of KNOWN ones with each change."""
+    fitted = downstream.train_model(NAME, begin, seed, labels=labels)
+    asked = {NEW: (NEW, "照常"), KNOWN: (KNOWN, "照常")}
+    if labels == LABELS:
+        asked |= {change: (KNOWN, change) for change in list(CHANGES)[1:]}
+    return {
+        name: changed_answers(fitted, test_pairs(wordings), change)
+        for name, (wordings, change) in asked.items()
+    }
+
+
+def score(begin: Start, labels: int, seed: int, wordings: str) -> float:
+    """The share of test pairs that are judged right after one fine-tuning."""
+    return same_relation(test_pairs(wordings), test_answers(begin, labels, seed)[wordings])
 
 
 def hypothesis_only(seed: int) -> float:
@@ -244,33 +234,32 @@ def hypothesis_only(seed: int) -> float:
         return TextExample(example.pair or "", label=example.label)
 
     blind = downstream.train_model(NAME, "pretrained", seed, show=alone)
-    test = pairs("test", TEST)
+    test = test_pairs(KNOWN)
     shown = [alone(example) for example in texts(test)]
     return same_relation(test, [one.label for one in blind.task.predict(blind.model, shown)])
 
 
-def by_kind(judgements: Sequence[bool], found: Sequence[Inference]) -> dict[str, float]:
+def by_kind(found: Sequence[Inference], answers: Sequence[str]) -> dict[str, float]:
     """The share of right answers in every kind."""
-    return {
-        kind: downstream.share(
-            [right for right, pair in zip(judgements, found, strict=True) if pair.kind == kind]
-        )
-        for kind in KINDS
-    }
+    return {kind: _right(found, answers, [pair.kind == kind for pair in found]) for kind in KINDS}
 
 
 def by_label(found: Sequence[Inference], answers: Sequence[str]) -> dict[str, float]:
     """Of the pairs of each relation the share that is called so."""
     return {
-        label: downstream.share(
-            [
-                answer == label
-                for pair, answer in zip(found, answers, strict=True)
-                if pair.label == label
-            ]
-        )
+        label: _right(found, answers, [pair.label == label for pair in found])
         for label in RELATIONS
     }
+
+
+def _right(found: Sequence[Inference], answers: Sequence[str], chosen: Sequence[bool]) -> float:
+    return downstream.share(
+        [
+            answer == pair.label
+            for pair, answer, wanted in zip(found, answers, chosen, strict=True)
+            if wanted
+        ]
+    )
 
 
 def same_relation(found: Sequence[Inference], answers: Sequence[str]) -> float:
@@ -279,35 +268,63 @@ def same_relation(found: Sequence[Inference], answers: Sequence[str]) -> float:
 
 
 _CASE = downstream.case_experiment(NAME)
-_BY_KIND = {
-    f"{ARMS[begin]}·{name}": (begin, kind)
-    for begin in downstream.STARTS
-    for kind, name in KINDS.items()
+GAIN = "领先"
+SERIES: Mapping[str, tuple[Start, str]] = {
+    f"{ARMS[begin]}·{wordings}": (begin, wordings)
+    for begin, wordings in (("pretrained", KNOWN), ("scratch", KNOWN), ("pretrained", NEW))
 }
+"""What is told apart by kind -> start and wordings."""
+_CURVE = {
+    f"{ARMS[begin]} {labels}{tail}": (begin, labels, wordings)
+    for begin in downstream.STARTS
+    for labels in downstream.BUDGETS
+    for wordings, tail in ((NEW, ""), (KNOWN, f"·{KNOWN}"))
+}
+_BY_KIND = {f"{series}·{name}": (series, kind) for series in SERIES for kind, name in KINDS.items()}
 _BLIND = f"{ARMS['pretrained']}·只读假设"
-_CHANGED = {f"{ARMS['pretrained']}·{change}": change for change in CHANGES if change != "照常"}
+_CHANGED = {f"{ARMS['pretrained']}·{change}": change for change in list(CHANGES)[1:]}
+OF_CASE = {"只看假设": "second text only", "两句的片段": "character n-grams"}
+"""Shortcuts that all cases measure, on the case's own test pairs, under these names."""
+_SHORTCUTS = {f"{name}·{KNOWN}": (name, KNOWN) for name in SHORTCUTS} | {
+    name: (name, NEW) for name in SHORTCUTS if name not in OF_CASE
+}
 
 
 def _run(arm: str, seed: int) -> Measured:
-    """One arm of B14."""
-    test = pairs("test", TEST)
+    """One arm of B14. Models that the case trains anyway are trained once for all arms."""
     steps = downstream.steps_for(LABELS)
+    if arm in (GAIN, f"{GAIN}·{KNOWN}"):
+        wordings = NEW if arm == GAIN else KNOWN
+        both = [score(begin, LABELS, seed, wordings) for begin in downstream.STARTS]
+        return Measured(both[0] - both[1], steps)
+    if arm in _CURVE:
+        begin, labels, wordings = _CURVE[arm]
+        return Measured(score(begin, labels, seed, wordings), downstream.steps_for(labels))
     if arm in _BY_KIND:
-        begin, kind = _BY_KIND[arm]
-        answers = changed_answers(fitted(begin, seed), test, "照常")
-        return Measured(by_kind(downstream.rights(NAME, test, answers), test)[kind], steps)
+        series, kind = _BY_KIND[arm]
+        begin, wordings = SERIES[series]
+        answers = test_answers(begin, LABELS, seed)[wordings]
+        return Measured(by_kind(test_pairs(wordings), answers)[kind], steps)
     if arm in _CHANGED:
-        answers = changed_answers(fitted("pretrained", seed), test, _CHANGED[arm])
-        return Measured(same_relation(test, answers), steps)
+        answers = test_answers("pretrained", LABELS, seed)[_CHANGED[arm]]
+        return Measured(same_relation(test_pairs(KNOWN), answers), steps)
     if arm == _BLIND:
         return Measured(hypothesis_only(seed), steps)
-    if arm in SHORTCUTS:
-        return Measured(shortcut_score(arm, seed))
+    if arm in _SHORTCUTS:
+        name, wordings = _SHORTCUTS[arm]
+        return Measured(shortcut_score(name, seed, test_pairs(wordings)))
     return _CASE.run(arm, seed)
 
 
 EXPERIMENTS = {
     "B14": dataclasses.replace(
-        _CASE, controls=(*_CASE.controls, *SHORTCUTS, _BLIND, *_CHANGED, *_BY_KIND), run=_run
+        _CASE,
+        arms=(GAIN, f"{GAIN}·{KNOWN}"),
+        controls=(
+            *_CASE.controls,
+            *(arm for arm in _CURVE if arm not in _CASE.controls),
+            *(*_SHORTCUTS, _BLIND, *_CHANGED, *_BY_KIND),
+        ),
+        run=_run,
     )
 }
