@@ -45,6 +45,11 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         x_label="正确率 accuracy",
     ),
     "confusion": lambda: plotting.confusion(list("aab"), list("aba"), "ab", names=["甲", "乙"]),
+    "by_group": lambda: plotting.by_group(
+        {name: {"甲": RANDOM.random(5), "乙": 0.3} for name in "天地日"},
+        y_label="准确率 accuracy",
+        baselines={"乱猜 chance": 0.5},
+    ),
     "matrix": lambda: plotting.matrix([[-1.0, 0.5]], ["我"], ["你", "他"], diverging=True),
     "large matrix": lambda: plotting.matrix(MAP, TOKENS, TOKENS, digits=None),
     "attention_maps": lambda: plotting.attention_maps(

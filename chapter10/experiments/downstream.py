@@ -90,6 +90,8 @@ def train_model(
     steps: int | None = None,
     evaluations: int = 4,
     prepare: Callable[[TaskModel], None] = lambda model: None,
+    show: Callable[[Any], Any] = lambda example: example,
+    validation: Sequence[Any] | None = None,
     progress: bool = False,
 ) -> Fitted:
     """Fine-tune on `labels` examples drawn by the seed; the weights best on validation are kept.
@@ -104,6 +106,8 @@ def train_model(
         steps: updates; by default as many as `steps_for` says.
         evaluations: on validation data, spread over the training.
         prepare: called on the model before it is trained, to freeze parts of it, say.
+        show: an example as the task takes it -> what the model is shown, to hide parts of it, say.
+        validation: examples of the micro-world that choose the best weights; the case's by default.
         progress: show a bar.
     """
     checkpoint = checkpoint or shipped(CHECKPOINT)
@@ -124,9 +128,10 @@ def train_model(
         device="cpu",
         progress=progress,
     )
-    train = converted(name, micro_examples(name, "train", labels, seed))
-    validation = converted(name, micro_examples(name, "validation", VALIDATION))
-    return Fitted(task, model, fit(task, model, train, validation, config))
+    train = micro_examples(name, "train", labels, seed)
+    validation = validation or micro_examples(name, "validation", VALIDATION)
+    shown = [[show(one) for one in converted(name, part)] for part in (train, validation)]
+    return Fitted(task, model, fit(task, model, *shown, config))
 
 
 def judged(name: str, fitted: Fitted, split: Split = "test", count: int = TEST) -> list[bool]:

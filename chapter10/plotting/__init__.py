@@ -13,7 +13,7 @@ Call :func:`use_style` once on a page; each function here then returns one matpl
   test holds every picture of the book to that.
 """
 
-from chapter10.plotting.cases import confusion, grouped_bars, head_diagram
+from chapter10.plotting.cases import by_group, confusion, grouped_bars, head_diagram
 from chapter10.plotting.charts import bars, curves, histogram, mean_interval
 from chapter10.plotting.diagrams import encoder_flow, token_rows
 from chapter10.plotting.heatmaps import attention_maps, matrix
@@ -24,6 +24,7 @@ __all__ = [
     "FONT_FAMILY",
     "attention_maps",
     "bars",
+    "by_group",
     "confusion",
     "curves",
     "encoder_flow",

@@ -1,4 +1,5 @@
-"""The four downstream cases: which outputs the head reads, and what it mixes up."""
+"""The four downstream cases: which outputs the head reads, what it mixes up, and
+which kinds it has learned."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from sklearn.metrics import confusion_matrix
 
-from chapter10.plotting.charts import finish, mean_interval
+from chapter10.plotting.charts import MARKERS, draw_baselines, finish, mean_interval
 from chapter10.plotting.diagrams import box, token_width
 from chapter10.plotting.heatmaps import draw_cells
 from chapter10.plotting.style import COLORS, WIDTH, new_figure
@@ -155,4 +156,43 @@ def grouped_bars(
     axes.invert_yaxis()
     axes.margins(x=0.12, y=0.01)
     finish(axes, x_label, "", "", legend=True)
+    return figure
+
+
+def by_group(
+    groups: Mapping[str, Mapping[str, ArrayLike]],
+    *,
+    y_label: str,
+    baselines: Mapping[str, float] | None = None,
+) -> Figure:
+    """Several series in each of many groups: a dot a seed, a mark at the mean, its 95 % interval.
+
+    Args:
+        groups: name of the group -> name of the series -> (seeds,) or one number.
+        y_label: what is measured, with its unit.
+        baselines: name -> height of a horizontal line.
+    """
+    figure, (axes,) = new_figure(3.8)
+    colors = [COLORS[role] for role in ("model", "control", "second", "third", "baseline")]
+    names = list(next(iter(groups.values())))
+    for i, name in enumerate(names):
+        color, shift = colors[i % 5], (i - (len(names) - 1) / 2) * 0.7 / len(names)
+        for at, series in enumerate(groups.values()):
+            seeds = np.atleast_1d(np.asarray(series[name], dtype=float))
+            mean, half = mean_interval(seeds)
+            axes.plot([at + shift] * len(seeds), seeds, ".", color=color, alpha=0.4)
+            axes.errorbar(
+                at + shift,
+                mean,
+                yerr=half,
+                color=color,
+                fmt=MARKERS[i % 5],
+                capsize=4,
+                linewidth=1.5,
+                label=name if at == 0 else None,
+            )
+    axes.set_xticks(range(len(groups)), list(groups))
+    axes.grid(axis="y", linewidth=0.6)
+    draw_baselines(axes, baselines or {})
+    finish(axes, "", y_label, "", legend=True)
     return figure

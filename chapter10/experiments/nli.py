@@ -1,0 +1,346 @@
+"""What the page `nli` runs (claim B14): two sentences in, one class out.
+
+Beside the comparison that all four cases share: what a reader of only one of the two sentences, or
+of their surface, would get right; which kinds of inference are learned; what happens when the
+sentences or their segments change places at test time, or one word of the hypothesis changes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.tree import DecisionTreeClassifier
+from torch import Tensor
+
+from chapter10.claims import Measured
+from chapter10.data.microworld import Inference
+from chapter10.data.microworld.splits import Split
+from chapter10.experiments import downstream
+from chapter10.experiments.downstream import ARMS, TEST, VALIDATION, Fitted, Start
+from chapter10.experiments.wordings import familiar_pairs
+from chapter10.tasks import BASELINES, TextExample, micro_examples
+from chapter10.tasks.classification import ClassRow
+
+NAME = "nli"
+LABELS = downstream.LABELS[NAME]
+RATES: dict[Start, float] = {"pretrained": 1e-3, "scratch": 1e-3}
+"""Learning rates, the best of ``downstream.RATES`` on validation pairs in known wordings."""
+RELATIONS: Mapping[str, str] = {"entailment": "蕴含", "neutral": "中立", "contradiction": "矛盾"}
+KINDS: Mapping[str, str] = {
+    "kind_of": "种类",
+    "forget": "带没带",
+    "taller": "比较",
+    "first_then": "先后",
+    "given": "给与得",
+    "only": "去没去",
+    "mood": "心情",
+}
+"""What must be understood -> how a figure calls it."""
+
+
+def pairs(split: Split, count: int, seed: int | str = 0) -> tuple[Inference, ...]:
+    """`count` different pairs of premise and hypothesis."""
+    return micro_examples(NAME, split, count, seed)
+
+
+def label_counts(found: Sequence[Inference]) -> np.ndarray:
+    """(kinds, relations): how many pairs there are of each."""
+    cells = [(pair.kind, pair.label) for pair in found]
+    return np.array([[cells.count((kind, label)) for label in RELATIONS] for kind in KINDS])
+
+
+def one_of_each(found: Sequence[Inference]) -> list[Inference]:
+    """The first pair of every kind and relation, in their order."""
+    first = {(pair.kind, pair.label): pair for pair in reversed(found)}
+    return [first[kind, label] for kind in KINDS for label in RELATIONS if (kind, label) in first]
+
+
+# --- what needs no reading of both sentences
+
+NEGATIONS = "不没忘"
+
+
+def overlap(pair: Inference) -> float:
+    """Share of the hypothesis' different characters that stand in the premise too."""
+    characters = set(pair.hypothesis) - {"。"}
+    return len(characters & set(pair.premise)) / len(characters)
+
+
+def surface(pair: Inference) -> list[float]:
+    """Overlap, two lengths, and how many characters of negation each sentence has."""
+    texts = (pair.premise, pair.hypothesis)
+    lengths = [len(text) for text in texts]
+    return [overlap(pair), *lengths, *(sum(map(text.count, NEGATIONS)) for text in texts)]
+
+
+def surface_answers(
+    train: Sequence[Inference], validation: Sequence[Inference], test: Sequence[Inference]
+) -> list[str]:
+    """What a decision tree on :func:`surface` says; its depth is the best on validation pairs."""
+    inputs, labels = [surface(pair) for pair in train], [pair.label for pair in train]
+    held_out, wanted = [surface(pair) for pair in validation], [pair.label for pair in validation]
+    trees = [
+        DecisionTreeClassifier(max_depth=depth, random_state=0).fit(inputs, labels)
+        for depth in (1, 2, 4, 8)
+    ]
+    best = max(trees, key=lambda tree: tree.score(held_out, wanted))
+    return [str(label) for label in best.predict([surface(pair) for pair in test])]
+
+
+def premise_answers(
+    train: Sequence[Inference], validation: Sequence[Inference], test: Sequence[Inference]
+) -> Sequence[str]:
+    """What the baseline of the hypothesis alone says when it is shown the premise alone."""
+    return BASELINES["second text only"](*map(turned, (train, validation, test)))
+
+
+def _named(name: str) -> Callable[..., Sequence[str]]:
+    def answers(*parts: Sequence[Inference]) -> Sequence[str]:
+        return BASELINES[name](*map(texts, parts))
+
+    return answers
+
+
+SHORTCUTS: Mapping[str, Callable[..., Sequence[str]]] = {
+    "只看假设": _named("second text only"),
+    "只看前提": premise_answers,
+    "重叠与否定词": surface_answers,
+    "两句的片段": _named("character n-grams"),
+}
+"""Each learns from what the models learn from: (train, validation, test) -> answers."""
+
+
+def shortcut_score(name: str, seed: int, test: Sequence[Inference]) -> float:
+    """The share of pairs that a shortcut gets right."""
+    train, validation = pairs("train", LABELS, seed), pairs("validation", VALIDATION)
+    return same_relation(test, SHORTCUTS[name](train, validation, test))
+
+
+def train_model(begin: Start, seed: int, labels: int = LABELS, **options: Any) -> Fitted:
+    """One fine-tuning; the weights best on validation pairs in the wordings of training are kept.
+
+    The case's own validation pairs are worded anew, like its test pairs: where a model is at chance
+    on them, they would choose among its weights by luck.
+    """
+    options = {"rate": RATES[begin], **options}
+    validation = familiar_pairs("validation", VALIDATION)
+    return downstream.train_model(
+        NAME, begin, seed, labels=labels, validation=validation, **options
+    )
+
+
+# --- the rows that BERT reads, and what else they could have been
+
+
+def texts(found: Sequence[Inference]) -> list[TextExample]:
+    """Premise first, hypothesis second, as BERT reads them."""
+    return downstream.converted(NAME, found)
+
+
+def turned(found: Sequence[Inference]) -> list[TextExample]:
+    """Hypothesis first, premise second, under the label of the pair as it was."""
+    return [TextExample(pair.hypothesis, pair.premise, pair.label) for pair in found]
+
+
+def rows_of(fitted: Fitted, found: Sequence[Inference], change: str) -> list[ClassRow]:
+    """Rows of the pairs with one of :data:`CHANGES` made to them."""
+    rows = fitted.task.encode(turned(found) if change == "调换两句" else texts(found))
+    segments: Callable[[int], int] = CHANGES[change]
+    return [
+        dataclasses.replace(row, token_type_ids=[segments(one) for one in row.token_type_ids])
+        for row in rows
+    ]
+
+
+CHANGES: Mapping[str, Callable[[int], int]] = {
+    "照常": lambda segment: segment,
+    "调换两句": lambda segment: segment,
+    "段号对调": lambda segment: 1 - segment,
+    "段号全是 0": lambda segment: 0,
+}
+"""What is done to a row -> the segment that a token then has."""
+
+
+def answers_to(fitted: Fitted, rows: Sequence[ClassRow]) -> list[str]:
+    """The likeliest relation of each row."""
+    found = fitted.task.outputs(fitted.model, rows)
+    return [tuple(RELATIONS)[int(logits.argmax())] for (logits,) in found]
+
+
+def changed_answers(fitted: Fitted, found: Sequence[Inference], change: str) -> list[str]:
+    """What the model says of the pairs after one of :data:`CHANGES`."""
+    return answers_to(fitted, rows_of(fitted, found, change))
+
+
+# --- who looks across the [SEP]
+
+
+def attention(fitted: Fitted, pair: Inference) -> tuple[list[str], Tensor]:
+    """The tokens of the row (T), and the weights of every head (layers, heads, T, T)."""
+    task, (row,) = fitted.task, fitted.task.encode(texts([pair]))
+    batch = task.collate([row])
+    with torch.no_grad():
+        output = fitted.model(
+            batch["input_ids"],
+            batch["attention_mask"],
+            batch["token_type_ids"],
+            output_attentions=True,
+        )
+    tokens = [task.tokenizer.id_to_token(number) for number in row.input_ids]
+    return tokens, torch.cat(output.attentions)
+
+
+def crossing(fitted: Fitted, found: Sequence[Inference]) -> np.ndarray:
+    """(layers, heads): of the attention of the hypothesis, how much falls on the premise.
+
+    Characters only, on both sides; the mean over characters and pairs.
+    """
+    shares = []
+    for pair in found:
+        _, weights = attention(fitted, pair)
+        first, second = places(pair)
+        shares.append(weights[:, :, second][..., first].sum(-1).mean(-1))
+    return torch.stack(shares).mean(0).numpy()
+
+
+def places(pair: Inference) -> tuple[slice, slice]:
+    """Where the characters of premise and hypothesis stand in a row, special tokens left out."""
+    first = 1 + len(pair.premise)
+    return slice(1, first), slice(first + 1, first + 1 + len(pair.hypothesis))
+
+
+# --- evidence: beside what all cases measure, in known wordings, by kind, and with changed rows
+
+NEW, KNOWN = "新说法", "老说法"
+"""Test pairs worded as no training pair is, and others worded as these are; new people in both."""
+
+
+def test_pairs(wordings: str) -> tuple[Inference, ...]:
+    """The test pairs of the case (NEW), or as many in the wordings of training (KNOWN)."""
+    return pairs("test", TEST) if wordings == NEW else familiar_pairs("test", TEST)
+
+
+@lru_cache(maxsize=64)
+def test_answers(begin: Start, labels: int, seed: int) -> Mapping[str, Sequence[str]]:
+    """What a model says after one fine-tuning: of both sets, and of KNOWN ones with each change."""
+    fitted = train_model(begin, seed, labels)
+    asked = {NEW: (NEW, "照常"), KNOWN: (KNOWN, "照常")}
+    if labels == LABELS:
+        asked |= {change: (KNOWN, change) for change in list(CHANGES)[1:]}
+    return {
+        name: changed_answers(fitted, test_pairs(wordings), change)
+        for name, (wordings, change) in asked.items()
+    }
+
+
+def score(begin: Start, labels: int, seed: int, wordings: str) -> float:
+    """The share of test pairs that are judged right after one fine-tuning."""
+    return same_relation(test_pairs(wordings), test_answers(begin, labels, seed)[wordings])
+
+
+def hypothesis_only(seed: int) -> float:
+    """What BERT gets right on test that learns from hypotheses alone and is shown nothing else."""
+
+    def alone(example: TextExample) -> TextExample:
+        return TextExample(example.pair or "", label=example.label)
+
+    blind = train_model("pretrained", seed, show=alone)
+    test = test_pairs(KNOWN)
+    shown = [alone(example) for example in texts(test)]
+    return same_relation(test, [one.label for one in blind.task.predict(blind.model, shown)])
+
+
+def by_kind(found: Sequence[Inference], answers: Sequence[str]) -> dict[str, float]:
+    """The share of right answers in every kind."""
+    return {kind: _right(found, answers, [pair.kind == kind for pair in found]) for kind in KINDS}
+
+
+def by_label(found: Sequence[Inference], answers: Sequence[str]) -> dict[str, float]:
+    """Of the pairs of each relation the share that is called so."""
+    return {
+        label: _right(found, answers, [pair.label == label for pair in found])
+        for label in RELATIONS
+    }
+
+
+def _right(found: Sequence[Inference], answers: Sequence[str], chosen: Sequence[bool]) -> float:
+    return downstream.share(
+        [
+            answer == pair.label
+            for pair, answer, wanted in zip(found, answers, chosen, strict=True)
+            if wanted
+        ]
+    )
+
+
+def same_relation(found: Sequence[Inference], answers: Sequence[str]) -> float:
+    """The share of pairs whose label the answers name."""
+    return downstream.share(downstream.rights(NAME, found, answers))
+
+
+_CASE = downstream.case_experiment(NAME)
+GAIN = "领先"
+SERIES: Mapping[str, tuple[Start, str]] = {
+    f"{ARMS[begin]}·{wordings}": (begin, wordings)
+    for begin, wordings in (("pretrained", KNOWN), ("scratch", KNOWN), ("pretrained", NEW))
+}
+"""What is told apart by kind -> start and wordings."""
+_CURVE = {
+    f"{ARMS[begin]} {labels}{tail}": (begin, labels, wordings)
+    for begin in downstream.STARTS
+    for labels in downstream.BUDGETS
+    for wordings, tail in ((NEW, ""), (KNOWN, f"·{KNOWN}"))
+}
+_BY_KIND = {f"{series}·{name}": (series, kind) for series in SERIES for kind, name in KINDS.items()}
+_BLIND = f"{ARMS['pretrained']}·只读假设"
+_CHANGED = {f"{ARMS['pretrained']}·{change}": change for change in list(CHANGES)[1:]}
+OF_CASE = {"只看假设": "second text only", "两句的片段": "character n-grams"}
+"""Shortcuts that all cases measure, on the case's own test pairs, under these names."""
+_SHORTCUTS = {f"{name}·{KNOWN}": (name, KNOWN) for name in SHORTCUTS} | {
+    name: (name, NEW) for name in SHORTCUTS if name not in OF_CASE
+}
+
+
+def _run(arm: str, seed: int) -> Measured:
+    """One arm of B14. Models that the case trains anyway are trained once for all arms."""
+    steps = downstream.steps_for(LABELS)
+    if arm in (GAIN, f"{GAIN}·{KNOWN}"):
+        wordings = NEW if arm == GAIN else KNOWN
+        both = [score(begin, LABELS, seed, wordings) for begin in downstream.STARTS]
+        return Measured(both[0] - both[1], steps)
+    if arm in _CURVE:
+        begin, labels, wordings = _CURVE[arm]
+        return Measured(score(begin, labels, seed, wordings), downstream.steps_for(labels))
+    if arm in _BY_KIND:
+        series, kind = _BY_KIND[arm]
+        begin, wordings = SERIES[series]
+        answers = test_answers(begin, LABELS, seed)[wordings]
+        return Measured(by_kind(test_pairs(wordings), answers)[kind], steps)
+    if arm in _CHANGED:
+        answers = test_answers("pretrained", LABELS, seed)[_CHANGED[arm]]
+        return Measured(same_relation(test_pairs(KNOWN), answers), steps)
+    if arm == _BLIND:
+        return Measured(hypothesis_only(seed), steps)
+    if arm in _SHORTCUTS:
+        name, wordings = _SHORTCUTS[arm]
+        return Measured(shortcut_score(name, seed, test_pairs(wordings)))
+    return _CASE.run(arm, seed)
+
+
+EXPERIMENTS = {
+    "B14": dataclasses.replace(
+        _CASE,
+        arms=(GAIN, f"{GAIN}·{KNOWN}"),
+        controls=(
+            *_CASE.controls,
+            *(arm for arm in _CURVE if arm not in _CASE.controls),
+            *(*_SHORTCUTS, _BLIND, *_CHANGED, *_BY_KIND),
+        ),
+        run=_run,
+    )
+}
