@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from chapter10 import plotting
 from chapter10.plotting.style import WIDTH
+from chapter10.spread import summarise
 
 ROOT = Path(__file__).resolve().parent.parent
 RANDOM = np.random.default_rng(0)
@@ -41,6 +42,25 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         TOKENS, dict.fromkeys(range(6), "NOUN"), "线性层 linear (17, H)"
     ),
     "confusion": lambda: plotting.confusion(list("aab"), list("aba"), "ab", names=["甲", "乙"]),
+    "span_scores": lambda: plotting.span_scores(
+        [
+            plotting.ScoredLine(tokens=TOKENS, start=MAP[0], end=MAP[0], answer=[2, 3]),
+            plotting.ScoredLine(tokens=TOKENS[:3], start=MAP[0][:3], end=MAP[0][:3]),
+        ],
+        title="谁？",
+    ),
+    "window_bars": lambda: plotting.window_bars(
+        20, [(0, 12), (8, 20)], (9, 11), ["0.90", "0.05"], x_label="词元 token"
+    ),
+    "intervals": lambda: plotting.intervals(
+        ["谁", "什么"],
+        {name: [summarise([0, 1, 1]), summarise([0, 1])] for name in ("预训练", "对照")},
+        y_label="完全匹配 exact match",
+        baselines={"四选一": 0.25},
+    ),
+    "stacked": lambda: plotting.stacked(
+        ["谁", "什么"], {"答对 right": [3, 20], "答错 wrong": [20, 3]}, y_label="题数 count"
+    ),
     "matrix": lambda: plotting.matrix([[-1.0, 0.5]], ["我"], ["你", "他"], diverging=True),
     "large matrix": lambda: plotting.matrix(MAP, TOKENS, TOKENS, digits=None),
     "attention_maps": lambda: plotting.attention_maps(

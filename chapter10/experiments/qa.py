@@ -30,10 +30,10 @@ from chapter10.tasks import (
     TaskModel,
     Window,
     best_span,
-    fit,
 )
+from chapter10.tasks.finetuning import BATCH_SIZE
 from chapter10.tasks.micro import MAX_LENGTH
-from chapter10.training import TrainingConfig
+from chapter10.training import Batches, TrainingConfig, train
 
 ROLES = {"who": "谁", "what": "什么", "where": "哪儿", "when": "什么时候"}
 Outcome = Literal["right", "span", "decoy", "other"]
@@ -257,7 +257,9 @@ def learn_to_refuse(
         device="cpu",
         progress=progress,
     )
-    history = fit(task, model, with_gaps("train", labels, seed), [], config)
+    rows = task.training_rows(with_gaps("train", labels, seed))
+    batches = Batches(rows, task.collate, batch_size=BATCH_SIZE, seed=seed)
+    history = train(model, batches, task.loss, config)
     return Fitted(task, model, history)
 
 

@@ -13,6 +13,13 @@ Call :func:`use_style` once on a page; each function here then returns one matpl
   test holds every picture of the book to that.
 """
 
+from chapter10.plotting.answers import (
+    ScoredLine,
+    intervals,
+    span_scores,
+    stacked,
+    window_bars,
+)
 from chapter10.plotting.cases import confusion, head_diagram
 from chapter10.plotting.charts import bars, curves, histogram, mean_interval
 from chapter10.plotting.diagrams import encoder_flow, token_rows
@@ -22,6 +29,7 @@ from chapter10.plotting.style import COLORS, FONT_FAMILY, use_style
 __all__ = [
     "COLORS",
     "FONT_FAMILY",
+    "ScoredLine",
     "attention_maps",
     "bars",
     "confusion",
@@ -29,8 +37,12 @@ __all__ = [
     "encoder_flow",
     "head_diagram",
     "histogram",
+    "intervals",
     "matrix",
     "mean_interval",
+    "span_scores",
+    "stacked",
     "token_rows",
     "use_style",
+    "window_bars",
 ]
