@@ -130,15 +130,16 @@ def test_joined_texts_keep_their_answers() -> None:
 
 
 def test_separate_maxima_and_their_faults(task: QuestionAnswering, model: TaskModel) -> None:
-    pairs = page.separate_maxima(task, model, EXAMPLES[:50])
-    windows = task.encode(EXAMPLES[:50])
-    inside = zip(pairs, windows, strict=True)
-    assert all(window.offsets[place] is not None for pair, window in inside for place in pair)
-    assert page.fault((3, 1), 5) == "backwards"
-    assert page.fault((3, 7), 5) == page.fault((3, 3), 1) == "none"
-    assert page.fault((3, 8), 5) == "too long"
-    counts = page.fault_counts([(3, 1), (3, 8), (3, 4), (2, 2)], 5)
-    assert counts == {"none": 2, "backwards": 1, "too long": 1}
+    one = EXAMPLES[0]
+    (reading,) = page.read(task, model, one)
+    best = int(reading.start.argmax()), int(reading.end.argmax())  # a token is a character here
+    assert page.separate_maxima(task, model, EXAMPLES[:3])[0] == best
+    second = page.sentences(one)[1]
+    pairs = [(5, 3), (0, second.start), (0, second.start - 1), (second.start, second.start)]
+    found = [page.fault(one, pair) for pair in pairs]
+    assert found == ["backwards", "across sentences", "none", "none"]
+    counts = page.fault_counts([one] * 4, pairs)
+    assert counts == {"none": 2, "backwards": 1, "across sentences": 1}
 
 
 # --- no answer

@@ -43,11 +43,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     ),
     "confusion": lambda: plotting.confusion(list("aab"), list("aba"), "ab", names=["甲", "乙"]),
     "span_scores": lambda: plotting.span_scores(
-        [
-            plotting.ScoredLine(tokens=TOKENS, start=MAP[0], end=MAP[0], answer=[2, 3]),
-            plotting.ScoredLine(tokens=TOKENS[:3], start=MAP[0][:3], end=MAP[0][:3]),
-        ],
-        title="谁？",
+        [*TOKENS, "。", *TOKENS], MAP.ravel()[:13], MAP.ravel()[:13], marked=[2, 3], title="谁？"
     ),
     "window_bars": lambda: plotting.window_bars(
         20, [(0, 12), (8, 20)], (9, 11), ["0.90", "0.05"], x_label="词元 token"

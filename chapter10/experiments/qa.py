@@ -43,7 +43,7 @@ OUTCOMES: dict[Outcome, str] = {
     "decoy": "没有发生的那句 decoy",
     "other": "别的句子 other",
 }
-Fault = Literal["none", "backwards", "too long"]
+Fault = Literal["none", "backwards", "across sentences"]
 
 
 # --- the texts, whose truth is known
@@ -179,23 +179,28 @@ def separate_maxima(
 ) -> list[tuple[int, int]]:
     """For each question the likeliest start and the likeliest end, each taken by itself.
 
-    Positions in the first window; the texts of the micro-world have one.
+    As places of characters in the text: the first of the start's token, the last of the end's. Of a
+    long document only the first window is read.
     """
-    windows = task.encode(examples, targets=False)
-    outputs = task.outputs(model, windows)
-    return [(int(start.argmax()), int(end.argmax())) for start, end in outputs]
+    found = []
+    for question in examples:
+        reading = read(task, model, question)[0]
+        first, last = int(reading.start.argmax()), int(reading.end.argmax())
+        found.append((reading.offsets[first][0], reading.offsets[last][1] - 1))
+    return found
 
 
-def fault(pair: tuple[int, int], max_length: int) -> Fault:
-    """Why a start and an end make no answer, if they do not."""
+def fault(question: Asked, pair: tuple[int, int]) -> Fault:
+    """Why a start and an end make no answer, if they do not: backwards, or over a full stop."""
     if pair[1] < pair[0]:
         return "backwards"
-    return "too long" if pair[1] - pair[0] >= max_length else "none"
+    across = sentence_at(question, pair[0]) != sentence_at(question, pair[1])
+    return "across sentences" if across else "none"
 
 
-def fault_counts(pairs: Sequence[tuple[int, int]], max_length: int) -> dict[Fault, int]:
+def fault_counts(examples: Sequence[Asked], pairs: Sequence[tuple[int, int]]) -> dict[Fault, int]:
     """How often each fault occurs."""
-    found = [fault(pair, max_length) for pair in pairs]
+    found = [fault(one, pair) for one, pair in zip(examples, pairs, strict=True)]
     return {name: found.count(name) for name in get_args(Fault)}
 
 

@@ -14,7 +14,6 @@ Call :func:`use_style` once on a page; each function here then returns one matpl
 """
 
 from chapter10.plotting.answers import (
-    ScoredLine,
     intervals,
     span_scores,
     stacked,
@@ -29,7 +28,6 @@ from chapter10.plotting.style import COLORS, FONT_FAMILY, use_style
 __all__ = [
     "COLORS",
     "FONT_FAMILY",
-    "ScoredLine",
     "attention_maps",
     "bars",
     "confusion",

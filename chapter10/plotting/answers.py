@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,36 +13,48 @@ from chapter10.plotting.style import COLORS, new_figure
 from chapter10.spread import Summary
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScoredLine:
-    """One line of a text.
+LINE = 30
+"""Tokens of a line at most."""
 
-    tokens: n of them. start, end: (n,) probabilities. answer: the places whose boxes are marked.
+
+def span_scores(
+    tokens: Sequence[str],
+    start: ArrayLike,
+    end: ArrayLike,
+    *,
+    marked: Sequence[int] = (),
+    title: str = "",
+) -> Figure:
+    """Start probabilities rise above each token of a text, end probabilities hang below it.
+
+    A line ends with a full stop, or where it is full.
+
+    Args:
+        tokens: n of them.
+        start, end: (n,) probabilities.
+        marked: places of tokens that stand on a coloured ground.
+        title: above all.
     """
-
-    tokens: Sequence[str]
-    start: ArrayLike
-    end: ArrayLike
-    answer: Sequence[int] = ()
-
-
-def span_scores(lines: Sequence[ScoredLine], *, title: str = "") -> Figure:
-    """Start probabilities rise above each token, end probabilities hang below it, line by line."""
-    figure, axes = new_figure(0.9 + 1.15 * len(lines), rows=len(lines))
-    width = max(len(line.tokens) for line in lines)
-    for one, line in zip(axes, lines, strict=True):
-        places = np.arange(len(line.tokens))
-        gap = 0.32  # the row of tokens, in units of probability
-        one.bar(
-            places,
-            np.asarray(line.start, dtype=float),
-            bottom=gap,
-            color=COLORS["control"],
-            label="开始 start",
+    up, down = np.asarray(start, dtype=float), np.asarray(end, dtype=float)
+    if not len(tokens) == len(up) == len(down):
+        raise ValueError(
+            f"{len(tokens)} tokens have {len(up)} start and {len(down)} end probabilities; give "
+            "one of each for every token."
         )
+    lines: list[list[int]] = [[]]
+    for place, token in enumerate(tokens):
+        lines[-1].append(place)
+        if place + 1 < len(tokens) and (token == "。" or len(lines[-1]) == LINE):
+            lines.append([])
+    figure, axes = new_figure(0.9 + 1.15 * len(lines), rows=len(lines))
+    width = max(map(len, lines))
+    gap = 0.32  # the row of tokens, in units of probability
+    for one, line in zip(axes, lines, strict=True):
+        places = range(len(line))
+        one.bar(places, up[line], bottom=gap, color=COLORS["control"], label="开始 start")
         one.bar(
             places,
-            -np.asarray(line.end, dtype=float),
+            -down[line],
             bottom=-gap,
             color=COLORS["model"],
             hatch="///",
@@ -51,25 +62,23 @@ def span_scores(lines: Sequence[ScoredLine], *, title: str = "") -> Figure:
             linewidth=0,
             label="结束 end",
         )
-        for place, token in enumerate(line.tokens):
-            marked = place in line.answer
+        for place, number in enumerate(line):
+            ground = {"facecolor": COLORS["mask"], "edgecolor": "none", "pad": 1.5}
             one.text(
                 place,
                 0,
-                token,
+                tokens[number],
                 ha="center",
                 va="center",
                 fontsize=min(11, 250 / width),
-                bbox={"facecolor": COLORS["mask"], "edgecolor": "none", "pad": 1.5}
-                if marked
-                else None,
+                bbox=ground if number in marked else None,
             )
         one.set(xlim=(-0.7, width - 0.3), ylim=(-1 - gap, 1 + gap))
         one.set_yticks([-1 - gap, -gap, gap, 1 + gap], ["1", "0", "0", "1"])
         one.set_xticks([])
         one.spines["bottom"].set_visible(False)
     axes[0].set_title(title)
-    axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
