@@ -96,7 +96,7 @@ def test_baselines_know_the_candidates_and_no_more() -> None:
 
 def test_probabilities_cover_the_document_alone(task: QuestionAnswering, model: TaskModel) -> None:
     one = EXAMPLES[0]
-    (reading,) = page.read(task, model, one)
+    ((reading,),) = page.read(task, model, [one])
     assert "".join(reading.tokens) == one.context
     assert [one.context[begin:stop] for begin, stop in reading.offsets] == reading.tokens
     for side in (reading.start, reading.end):
@@ -112,7 +112,9 @@ def test_probabilities_cover_the_document_alone(task: QuestionAnswering, model: 
 def test_windows_share_one_softmax_or_have_each_its_own(model: TaskModel) -> None:
     short = QuestionAnswering(downstream.make_task("qa").tokenizer, max_length=80, stride=20)
     (long, *_) = page.joined(EXAMPLES[:3])
-    together, apart = (page.read(short, model, long, shared=shared) for shared in (True, False))
+    together, apart = (
+        page.read(short, model, [long], shared=shared)[0] for shared in (True, False)
+    )
     assert len(together) == len(apart) > 3
     assert sum(one.start.sum() for one in together).item() == pytest.approx(1, abs=1e-5)
     assert [one.end.sum().item() for one in apart] == pytest.approx([1.0] * len(apart), abs=1e-5)
@@ -131,7 +133,7 @@ def test_joined_texts_keep_their_answers() -> None:
 
 def test_separate_maxima_and_their_faults(task: QuestionAnswering, model: TaskModel) -> None:
     one = EXAMPLES[0]
-    (reading,) = page.read(task, model, one)
+    ((reading,),) = page.read(task, model, [one])
     best = int(reading.start.argmax()), int(reading.end.argmax())  # a token is a character here
     assert page.separate_maxima(task, model, EXAMPLES[:3])[0] == best
     second = page.sentences(one)[1]

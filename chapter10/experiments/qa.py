@@ -142,21 +142,30 @@ class Reading:
 
 
 def read(
-    task: QuestionAnswering, model: TaskModel, question: Question, *, shared: bool = True
-) -> list[Reading]:
-    """The probabilities over the document, window by window.
+    task: QuestionAnswering,
+    model: TaskModel,
+    examples: Sequence[Question],
+    *,
+    shared: bool = True,
+) -> list[list[Reading]]:
+    """For each question the probabilities over its document, window by window.
 
     shared: one softmax over all windows, as `QuestionAnswering.predict` does; else one for each.
     """
-    windows = task.encode([question], targets=False)
-    pairs = [_inside(*pair) for pair in zip(windows, task.outputs(model, windows), strict=True)]
-    totals = [torch.cat([pair[side] for pair in pairs]).logsumexp(0) for side in (0, 1)]
-    found = []
-    for window, (start, end) in zip(windows, pairs, strict=True):
-        offsets = [offset for offset in window.offsets if offset is not None]
-        tops = totals if shared else [start.logsumexp(0), end.logsumexp(0)]
-        tokens = [question.context[begin:stop] for begin, stop in offsets]
-        found.append(Reading(tokens, offsets, (start - tops[0]).exp(), (end - tops[1]).exp()))
+    windows = task.encode(examples, targets=False)
+    outputs = [_inside(*pair) for pair in zip(windows, task.outputs(model, windows), strict=True)]
+    found: list[list[Reading]] = []
+    for index, question in enumerate(examples):
+        mine = [i for i, window in enumerate(windows) if window.example == index]
+        totals = [torch.cat([outputs[i][side] for i in mine]).logsumexp(0) for side in (0, 1)]
+        readings = []
+        for i in mine:
+            tops = totals if shared else [side.logsumexp(0) for side in outputs[i]]
+            start, end = (side - top for side, top in zip(outputs[i], tops, strict=True))
+            offsets = [offset for offset in windows[i].offsets if offset is not None]
+            tokens = [question.context[begin:stop] for begin, stop in offsets]
+            readings.append(Reading(tokens, offsets, start.exp(), end.exp()))
+        found.append(readings)
     return found
 
 
@@ -183,8 +192,7 @@ def separate_maxima(
     long document only the first window is read.
     """
     found = []
-    for question in examples:
-        reading = read(task, model, question)[0]
+    for reading, *_ in read(task, model, examples):
         first, last = int(reading.start.argmax()), int(reading.end.argmax())
         found.append((reading.offsets[first][0], reading.offsets[last][1] - 1))
     return found

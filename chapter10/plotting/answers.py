@@ -12,7 +12,6 @@ from chapter10.plotting.charts import MARKERS, finish
 from chapter10.plotting.style import COLORS, new_figure
 from chapter10.spread import Summary
 
-
 LINE = 30
 """Tokens of a line at most."""
 
