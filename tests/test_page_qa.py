@@ -70,6 +70,8 @@ def test_outcomes_tell_where_an_answer_came_from() -> None:
         assert page.outcome(one, said(one, "。", right)) == "span"
         assert page.outcome(one, said(one, texts[false], false)) == "decoy"
         assert page.outcome(one, said(one, texts[other], other)) == "other"
+        assert page.is_candidate(one, said(one, texts[other], other))
+        assert not page.is_candidate(one, said(one, "。", other))
     counts = page.outcome_counts(EXAMPLES, [PredictedAnswer("", None, None, 0.0)] * 200)
     assert sum(counts[page.OUTCOMES["other"]]) == 200
     asked = [sum(one.asked == role for one in EXAMPLES) for role in page.ROLES]

@@ -110,6 +110,11 @@ def outcome_counts(
     return {name: [pairs.count((role, kind)) for role in ROLES] for kind, name in OUTCOMES.items()}
 
 
+def is_candidate(question: Asked, predicted: PredictedAnswer) -> bool:
+    """Whether an answer is, to the character, a stretch of the asked kind, be it the wrong one."""
+    return predicted.text in [candidate_text(question, one) for one in question.candidates]
+
+
 # --- answers without understanding; both even know the four candidates
 
 

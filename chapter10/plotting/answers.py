@@ -95,11 +95,11 @@ def window_bars(
         length: of the document.
         windows: (first, behind the last) token of each, in order.
         answer: (first, behind the last) token of the answer.
-        notes: what is said of each window, written into it.
+        notes: what is said of each window, written beside its number.
         x_label: what is counted along the document.
     """
     figure, (axes,) = new_figure(0.9 + 0.5 * len(windows))
-    for number, ((first, stop), note) in enumerate(zip(windows, notes, strict=True)):
+    for number, (first, stop) in enumerate(windows):
         axes.barh(number, stop - first, left=first, height=0.7, color=COLORS["focus"])
         shared = max(0, windows[number - 1][1] - first) if number else 0
         if shared:
@@ -113,10 +113,10 @@ def window_bars(
                 edgecolor="white",
                 label="与上一窗共有 shared" if number == 1 else None,
             )
-        axes.text((first + shared + stop) / 2, number, note, ha="center", va="center", fontsize=10)
     axes.axvspan(*answer, color=COLORS["control"], alpha=0.5, label="答案 answer", linewidth=0)
     axes.set(xlim=(0, length), ylim=(len(windows) - 0.4, -0.6))
-    axes.set_yticks(range(len(windows)), [str(number + 1) for number in range(len(windows))])
+    names = [f"{number + 1}  {note}" for number, note in enumerate(notes)]
+    axes.set_yticks(range(len(windows)), names)
     finish(axes, x_label, "窗口 window", "", legend=True)
     return figure
 
