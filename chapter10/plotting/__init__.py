@@ -13,6 +13,7 @@ Call :func:`use_style` once on a page; each function here then returns one matpl
   test holds every picture of the book to that.
 """
 
+from chapter10.plotting.answers import intervals, span_scores, stacked, window_bars
 from chapter10.plotting.cases import by_group, confusion, grouped_bars, head_diagram
 from chapter10.plotting.charts import bars, curves, histogram, mean_interval
 from chapter10.plotting.diagrams import encoder_flow, token_rows
@@ -31,8 +32,12 @@ __all__ = [
     "grouped_bars",
     "head_diagram",
     "histogram",
+    "intervals",
     "matrix",
     "mean_interval",
+    "span_scores",
+    "stacked",
     "token_rows",
     "use_style",
+    "window_bars",
 ]
