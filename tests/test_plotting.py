@@ -58,6 +58,14 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         y_label="份额 share",
         baselines={"均匀 1/T": 0.1},
     ),
+    "grouped_bars": lambda: plotting.grouped_bars(
+        {"[CLS]": {"填空": RANDOM.random(5), "随机": 0.2}, "平均": {"随机": 0.3}},
+        y_label="准确率 accuracy",
+        baselines={"多数 majority": 0.5},
+    ),
+    "matrices": lambda: plotting.matrices(
+        [[[0.1, 0.9]], [[0.5, 0.5]], [[1, 0]]], ["一", "二", "三"], ["层"], ["头 1", "头 2"]
+    ),
     "histogram": lambda: plotting.histogram(
         RANDOM.random(50), x_label="比例 rate", expected={"15 %": 0.15}
     ),

@@ -14,9 +14,9 @@ Call :func:`use_style` once on a page; each function here then returns one matpl
 """
 
 from chapter10.plotting.cases import confusion, head_diagram
-from chapter10.plotting.charts import bars, curves, histogram, mean_interval
+from chapter10.plotting.charts import bars, curves, grouped_bars, histogram, mean_interval
 from chapter10.plotting.diagrams import encoder_flow, token_rows
-from chapter10.plotting.heatmaps import attention_maps, matrix
+from chapter10.plotting.heatmaps import attention_maps, matrices, matrix
 from chapter10.plotting.style import COLORS, FONT_FAMILY, use_style
 
 __all__ = [
@@ -27,8 +27,10 @@ __all__ = [
     "confusion",
     "curves",
     "encoder_flow",
+    "grouped_bars",
     "head_diagram",
     "histogram",
+    "matrices",
     "matrix",
     "mean_interval",
     "token_rows",
