@@ -113,7 +113,7 @@ def vectors(
     bert: Bert, task: Task[Any, Any, Any], asked: Sequence[Any]
 ) -> dict[Pooling, np.ndarray]:
     """(N, H) of each pooling, from one pass through the frozen body."""
-    rows, ends = task.encode(asked), special_ids(task.tokenizer)
+    rows, ends = task.encode(asked, targets=False), special_ids(task.tokenizer)
     found: dict[Pooling, list[Tensor]] = {pooling: [] for pooling in POOLINGS}
     with torch.no_grad():
         for at in range(0, len(rows), 64):
