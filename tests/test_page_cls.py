@@ -218,7 +218,7 @@ def test_a_frozen_probe_reads_the_class_where_it_stands(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(page, "vectors", planted)
     page.held_out_vectors.cache_clear()
-    scores = page.frozen_scores.__wrapped__("sentiment", "order", 3, "validation", 64)
+    scores = page.frozen_scores.__wrapped__("sentiment", "order", 3, "validation")
     page.held_out_vectors.cache_clear()
     assert scores["mean"] == 1.0
     assert max(score for pooling, score in scores.items() if pooling != "mean") < 0.7

@@ -23,6 +23,7 @@ from chapter10.data.microworld.splits import Split
 from chapter10.experiments.downstream import (
     BEST_RATES,
     CHECKPOINT,
+    LABELS,
     TEST,
     VALIDATION,
     baseline_score,
@@ -43,8 +44,6 @@ STARTS: Mapping[Start, str] = {"order": "填空+句序", "mlm": "只填空", "ra
 """
 TWIN = "bert-zh-micro-mlm"
 TASKS = {"sentiment": "情感", "nli": "推理"}
-LABELS = 512
-"""Labelled examples of every comparison, frozen and fine-tuned."""
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Inverse regularisation strengths of the frozen probe; validation data choose."""
 
@@ -63,9 +62,12 @@ def body(start: Start, seed: int) -> Bert:
 
 
 @cache
-def examples(name: str, split: Split, seed: int = 0, labels: int = LABELS) -> list[Any]:
-    """As the task takes them: ``labels`` training examples by the seed, or the same for all."""
-    count = {"train": labels, "validation": VALIDATION, "test": TEST}[split]
+def examples(name: str, split: Split, seed: int = 0) -> list[Any]:
+    """As the task takes them: training examples by the seed, others the same for all.
+
+    There are as many as in the other comparisons of ``downstream``.
+    """
+    count = {"train": LABELS[name], "validation": VALIDATION, "test": TEST}[split]
     return converted(name, micro_examples(name, split, count, seed if split == "train" else 0))
 
 
@@ -79,16 +81,16 @@ def held_out_vectors(
 
 @lru_cache(maxsize=64)
 def frozen_scores(
-    name: str, start: Start, seed: int, split: Split = "test", labels: int = LABELS
+    name: str, start: Start, seed: int, split: Split = "test"
 ) -> Mapping[Pooling, float]:
     """The accuracy of each pooling when only a logistic regression is trained."""
     body_seed = seed if start == "random" else 0
-    known = vectors(body(start, body_seed), make_task(name), examples(name, "train", seed, labels))
+    known = vectors(body(start, body_seed), make_task(name), examples(name, "train", seed))
     tuning, asked = (
         held_out_vectors(name, start, body_seed, part) for part in ("validation", split)
     )
     truth = {
-        part: [one.label for one in examples(name, part, seed, labels)]
+        part: [one.label for one in examples(name, part, seed)]
         for part in ("train", "validation", split)
     }
     scores: dict[Pooling, float] = {}
@@ -126,7 +128,6 @@ def fine_tune(
     pooling: Pooling,
     seed: int,
     *,
-    labels: int = LABELS,
     rate: float | None = None,
     progress: bool = False,
 ) -> Tuned:
@@ -137,8 +138,8 @@ def fine_tune(
         torch.manual_seed(derive_seed("cls", "head", seed))
         model = SentenceClassifier(body(start, seed), pooling, task.num_labels, task.tokenizer)
     rate = rate or BEST_RATES[name, "scratch" if start == "random" else "pretrained"]
-    config = training_config(task, rate, steps_for(labels), seed, progress=progress)
-    known = examples(name, "train", seed, labels)
+    config = training_config(task, rate, steps_for(LABELS[name]), seed, progress=progress)
+    known = examples(name, "train", seed)
     return Tuned(task, model, fit(task, model, known, examples(name, "validation"), config))
 
 
@@ -191,7 +192,7 @@ BASELINE_ARMS = {
 
 def _run(arm: str, seed: int) -> Measured:
     """One arm of B11: the two gaps are judged, the accuracies stand beside them."""
-    steps = steps_for(LABELS)
+    steps = steps_for(LABELS["sentiment"])
     if arm == f"{TUNED} {GAP}":
         ours, mean = (
             tuned_score("sentiment", "order", pooling, seed) for pooling in ("cls", "mean")
@@ -206,7 +207,7 @@ def _run(arm: str, seed: int) -> Measured:
     if arm in FROZEN_ARMS:
         name, start, pooling = FROZEN_ARMS[arm]
         return Measured(frozen_scores(name, start, seed)[pooling])
-    return Measured(baseline_score(*BASELINE_ARMS[arm], seed, LABELS))
+    return Measured(baseline_score(*BASELINE_ARMS[arm], seed))
 
 
 EXPERIMENTS = {
@@ -214,6 +215,7 @@ EXPERIMENTS = {
         arms=(f"{TUNED} {GAP}", f"{FROZEN} {GAP}"),
         controls=(*TUNED_ARMS, *FROZEN_ARMS, *BASELINE_ARMS),
         run=_run,
-        data=f"微世界的情感与推理，{LABELS} 个标注，测试 {TEST} 例；微调只做情感",
+        data=f"微世界的情感（{LABELS['sentiment']} 个标注）与推理（{LABELS['nli']} 个），测试 {TEST} 例；"
+        "微调只做情感",
     )
 }
