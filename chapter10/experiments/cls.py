@@ -215,7 +215,7 @@ EXPERIMENTS = {
         arms=(f"{TUNED} {GAP}", f"{FROZEN} {GAP}"),
         controls=(*TUNED_ARMS, *FROZEN_ARMS, *BASELINE_ARMS),
         run=_run,
-        data=f"微世界的情感（{LABELS['sentiment']} 个标注）与推理（{LABELS['nli']} 个），测试 {TEST} 例；"
-        "微调只做情感",
+        data=f"微世界的情感（{LABELS['sentiment']} 个标注）与推理（{LABELS['nli']} 个），"
+        f"测试 {TEST} 例；微调只做情感",
     )
 }
