@@ -41,7 +41,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "head_diagram of all tokens": lambda: plotting.head_diagram(
         TOKENS, dict.fromkeys(range(6), "NOUN"), "线性层 linear (17, H)"
     ),
-    "grouped_bars": lambda: plotting.grouped_bars(
+    "lying_bars": lambda: plotting.lying_bars(
         {"名词": {"甲": [0.1, 0.3], "乙": 0.4}, "动词": {"甲": [0.2, 0.2], "乙": 0.9}},
         x_label="正确率 accuracy",
     ),
@@ -82,6 +82,14 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         {"训练后 trained": RANDOM.random(5), "随机 random": 0.2},
         y_label="份额 share",
         baselines={"均匀 1/T": 0.1},
+    ),
+    "grouped_bars": lambda: plotting.grouped_bars(
+        {"[CLS]": {"填空": RANDOM.random(5), "随机": 0.2}, "平均": {"随机": 0.3}},
+        y_label="准确率 accuracy",
+        baselines={"多数 majority": 0.5},
+    ),
+    "matrices": lambda: plotting.matrices(
+        [[[0.1, 0.9]], [[0.5, 0.5]], [[1, 0]]], ["一", "二", "三"], ["层"], ["头 1", "头 2"]
     ),
     "histogram": lambda: plotting.histogram(
         RANDOM.random(50), x_label="比例 rate", expected={"15 %": 0.15}

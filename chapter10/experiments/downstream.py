@@ -60,6 +60,30 @@ def steps_for(labels: int) -> int:
     return max(100, 4 * labels // 16)
 
 
+def training_config(
+    task: Task[Any, Any, Any],
+    rate: float,
+    steps: int,
+    seed: int,
+    *,
+    evaluations: int = 4,
+    progress: bool = False,
+) -> TrainingConfig:
+    """One fine-tuning: a tenth of the steps to warm up, and the weights best on validation kept."""
+    return TrainingConfig(
+        steps=steps,
+        learning_rate=rate,
+        warmup_steps=steps // 10,
+        eval_every=max(1, steps // evaluations),
+        patience=evaluations + 2,  # never stops early, but keeps the best weights
+        monitor=task.measure,
+        maximize=True,
+        seed=seed,
+        device="cpu",
+        progress=progress,
+    )
+
+
 @dataclass(frozen=True)
 class Fitted:
     """One fine-tuned model. history: its losses, and its scores on validation data."""
@@ -116,16 +140,12 @@ def train_model(
     prepare(model)
     labels = labels or LABELS[name]
     steps = steps or steps_for(labels)
-    config = TrainingConfig(
-        steps=steps,
-        learning_rate=rate or BEST_RATES[name, begin],
-        warmup_steps=steps // 10,
-        eval_every=max(1, steps // evaluations),
-        patience=evaluations + 2,  # never stops early, but keeps the best weights
-        monitor=task.measure,
-        maximize=True,
-        seed=seed,
-        device="cpu",
+    config = training_config(
+        task,
+        rate or BEST_RATES[name, begin],
+        steps,
+        seed,
+        evaluations=evaluations,
         progress=progress,
     )
     train = micro_examples(name, "train", labels, seed)

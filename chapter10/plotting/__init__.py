@@ -14,10 +14,10 @@ Call :func:`use_style` once on a page; each function here then returns one matpl
 """
 
 from chapter10.plotting.answers import intervals, span_scores, stacked, window_bars
-from chapter10.plotting.cases import by_group, confusion, grouped_bars, head_diagram
-from chapter10.plotting.charts import bars, curves, histogram, mean_interval
+from chapter10.plotting.cases import by_group, confusion, head_diagram, lying_bars
+from chapter10.plotting.charts import bars, curves, grouped_bars, histogram, mean_interval
 from chapter10.plotting.diagrams import encoder_flow, token_rows
-from chapter10.plotting.heatmaps import attention_maps, matrix
+from chapter10.plotting.heatmaps import attention_maps, matrices, matrix
 from chapter10.plotting.style import COLORS, FONT_FAMILY, use_style
 
 __all__ = [
@@ -33,6 +33,8 @@ __all__ = [
     "head_diagram",
     "histogram",
     "intervals",
+    "lying_bars",
+    "matrices",
     "matrix",
     "mean_interval",
     "span_scores",

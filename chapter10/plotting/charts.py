@@ -120,6 +120,47 @@ def bars(
     return figure
 
 
+def grouped_bars(
+    groups: Mapping[str, Mapping[str, ArrayLike]],
+    *,
+    y_label: str,
+    title: str = "",
+    baselines: Mapping[str, float] | None = None,
+) -> Figure:
+    """:func:`bars` side by side: a group for each name, in it one bar for each series.
+
+    Args:
+        groups: name -> series -> (seeds,) or one number; a group may lack a series.
+        y_label: what is measured, with its unit.
+        title: above the axes.
+        baselines: name -> height of a horizontal line.
+    """
+    series = list(dict.fromkeys(name for group in groups.values() for name in group))
+    figure, (axes,) = new_figure(4.2)
+    colors = [COLORS[role] for role in ("model", "control", "second", "third")]
+    hatches = ("", "//", "..", "xx")  # so that colour alone tells nothing
+    width = 0.8 / len(series)
+    for i, group in enumerate(groups.values()):
+        for j, name in enumerate(series):
+            if name not in group:
+                continue
+            seeds = np.atleast_1d(np.asarray(group[name], dtype=float))
+            mean, half = mean_interval(seeds)
+            x = i + (j - (len(series) - 1) / 2) * width
+            axes.bar(
+                x, mean, width, color=colors[j % 4], hatch=hatches[j % 4], edgecolor="white",
+                label=name if name not in axes.get_legend_handles_labels()[1] else None,
+            )  # fmt: skip
+            if len(seeds) > 1:
+                axes.errorbar(x, mean, yerr=half, color=COLORS["ink"], capsize=3, linewidth=1.2)
+                spread = np.linspace(-0.25, 0.25, len(seeds)) * width
+                axes.plot(x + spread, seeds, ".", color=COLORS["ink"], markersize=3, ls="none")
+    axes.set_xticks(range(len(groups)), list(groups))
+    draw_baselines(axes, baselines or {})
+    finish(axes, "", y_label, title, legend=True)
+    return figure
+
+
 def histogram(
     values: ArrayLike,
     *,
