@@ -14,8 +14,9 @@ Call :func:`use_style` once on a page; each function here then returns one matpl
 """
 
 from chapter10.plotting.cases import confusion, head_diagram
-from chapter10.plotting.charts import bars, curves, histogram, mean_interval
+from chapter10.plotting.charts import bars, curves, histogram, mean_interval, panels
 from chapter10.plotting.diagrams import encoder_flow, token_rows
+from chapter10.plotting.finetuning import loss_surfaces, part_origins
 from chapter10.plotting.heatmaps import attention_maps, matrix
 from chapter10.plotting.style import COLORS, FONT_FAMILY, use_style
 
@@ -29,8 +30,11 @@ __all__ = [
     "encoder_flow",
     "head_diagram",
     "histogram",
+    "loss_surfaces",
     "matrix",
     "mean_interval",
+    "panels",
+    "part_origins",
     "token_rows",
     "use_style",
 ]

@@ -1,0 +1,263 @@
+"""What the page `fine-tuning` runs (claims B8, B9 and B10): one body, two starts, four tasks.
+
+What is copied, what starts random, how far each part moves, and how the loss falls from either
+start. How it looks around both is in :mod:`chapter10.experiments.loss_surface`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from chapter10.bert import Bert
+from chapter10.claims import Experiment, Measured
+from chapter10.experiments.downstream import (
+    ARMS,
+    CHECKPOINT,
+    STARTS,
+    TEST,
+    Start,
+    judged,
+    share,
+    steps_for,
+    train_model,
+)
+from chapter10.experiments.glue import LABELS, Line, baseline_line
+from chapter10.formats import is_head
+from chapter10.models import shipped
+from chapter10.tasks import MICRO_TASKS, TaskModel
+
+TITLES = {"sentiment": "情感", "tagging": "词性", "nli": "推理", "qa": "问答"}
+"""The tasks as the page and the stored rows name them."""
+HEAD, POOLER, EMBEDDINGS = "任务头", "池化层", "嵌入"
+QUARTERS = 4
+"""The training losses of a run are averaged over so many parts of it."""
+
+Weights = Mapping[str, Tensor]
+
+
+# --- the parts of a model
+
+
+def part_of(name: str) -> str:
+    """Which part of a task's model a parameter belongs to, as the page names it."""
+    if is_head(name):
+        return HEAD
+    if "pooler." in name:
+        return POOLER
+    if "embeddings." in name:
+        return EMBEDDINGS
+    number = next(piece for piece in name.split(".") if piece.isdigit())
+    return f"第 {int(number) + 1} 层"
+
+
+def parts_of(model: TaskModel) -> dict[str, list[str]]:
+    """The names of the parameters of each part, from the input up."""
+    found: dict[str, list[str]] = {}
+    for name, _ in model.named_parameters():
+        found.setdefault(part_of(name), []).append(name)
+    return found
+
+
+def weights_of(model: TaskModel) -> dict[str, Tensor]:
+    """A copy of every parameter, by name."""
+    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+
+
+def origins(model: TaskModel, checkpoint: Path | str | None = None) -> dict[str, str]:
+    """For each part whether its numbers are those of the checkpoint: "copied" or "random"."""
+    body = dict(Bert.from_pretrained(checkpoint or shipped(CHECKPOINT)).named_parameters())
+    now = dict(model.named_parameters())
+    return {
+        part: "copied"
+        if all(
+            name.removeprefix("bert.") in body
+            and torch.equal(now[name], body[name.removeprefix("bert.")])
+            for name in names
+        )
+        else "random"
+        for part, names in parts_of(model).items()
+    }
+
+
+def moved(before: Weights, model: TaskModel) -> dict[str, float]:
+    """For each part the distance from its start, as a share of its length at the start.
+
+    Both are Euclidean, over all numbers of the part.
+    """
+    after = dict(model.named_parameters())
+    with torch.no_grad():
+        return {
+            part: (_length(after[n] - before[n] for n in names) / _length(before[n] for n in names))
+            for part, names in parts_of(model).items()
+        }
+
+
+def _length(tensors: Any) -> float:
+    return float(torch.stack([tensor.norm() for tensor in tensors]).norm())
+
+
+# --- what is trained
+
+VARIANTS: Mapping[str, Callable[[str], bool]] = {
+    "全部": lambda part: True,
+    "最后一层": lambda part: part not in (EMBEDDINGS, "第 1 层", "第 2 层"),
+    "只有头": lambda part: part == HEAD,
+}
+"""Variant -> whether a part gets gradients; the last of three layers, the pooler and the head."""
+VARIANT_RATES: dict[str, float] = {}
+"""Learning rates of the frozen variants on the first task, found as those of the whole model."""
+
+
+def freeze(variant: str) -> Callable[[TaskModel], None]:
+    """For ``train_model(prepare=…)``: gradients only for the parts of a variant."""
+    trained = VARIANTS[variant]
+
+    def prepare(model: TaskModel) -> None:
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(trained(part_of(name)))
+
+    return prepare
+
+
+# --- one fine-tuning, and what is kept of it
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """losses: of every step, in nats. score: right answers on test examples. moved: see `moved`."""
+
+    losses: tuple[float, ...]
+    score: float
+    moved: Mapping[str, float]
+
+    @property
+    def quarters(self) -> list[float]:
+        """The mean loss of each quarter of the run."""
+        return [float(part.mean()) for part in np.array_split(np.array(self.losses), QUARTERS)]
+
+
+@lru_cache(maxsize=128)
+def outcome(name: str, begin: Start, seed: int, variant: str = "全部") -> Outcome:
+    """Fine-tune on `LABELS` examples and measure. It is kept: one run serves all three claims."""
+    before: dict[str, Tensor] = {}
+
+    def prepare(model: TaskModel) -> None:
+        before.update(weights_of(model))
+        freeze(variant)(model)
+
+    rate = VARIANT_RATES.get(variant)
+    fitted = train_model(name, begin, seed, labels=LABELS, rate=rate, prepare=prepare)
+    return Outcome(
+        losses=tuple(fitted.history.losses),
+        score=share(judged(name, fitted)),
+        moved=moved(before, fitted.model),
+    )
+
+
+def gap(pretrained: Sequence[float], scratch: Sequence[float]) -> float:
+    """How far the loss from scratch lies above the other, from the quarters of both, in nats.
+
+    The smaller of two gaps: over the whole run (falls faster) and over its end (ends lower).
+    """
+    quarters = np.array(scratch) - np.array(pretrained)
+    return float(min(quarters.mean(), quarters[-1]))
+
+
+# --- evidence: the same functions over seeds
+
+PARTS = (EMBEDDINGS, "第 1 层", "第 2 层", "第 3 层", POOLER, HEAD)
+MODEL_ROWS = {ARMS[begin]: begin for begin in STARTS}
+BASELINE_ROWS = {"词袋": "bag of words", "最常见": "majority"}
+LEAD = "领先"
+
+
+def _named(title: str) -> str:
+    return next(name for name, known in TITLES.items() if known == title)
+
+
+def _run_distance(arm: str, seed: int) -> Measured:
+    """One arm of B8: TASK and TASK·随机起点 are the part that moved least. START·PART, 冻结的主体
+    and VARIANT·分数 are of the first task."""
+    steps = steps_for(LABELS)
+    title, _, what = arm.partition("·")
+    if title in TITLES.values():
+        begin: Start = "scratch" if what else "pretrained"
+        return Measured(min(outcome(_named(title), begin, seed).moved.values()), steps)
+    if title in MODEL_ROWS:
+        return Measured(outcome("sentiment", MODEL_ROWS[title], seed).moved[what], steps)
+    if arm == "冻结的主体":
+        found = outcome("sentiment", "pretrained", seed, "只有头").moved
+        return Measured(max(value for part, value in found.items() if part != HEAD), steps)
+    return Measured(outcome("sentiment", "pretrained", seed, title).score, steps)
+
+
+def _run_loss(arm: str, seed: int) -> Measured:
+    """One arm of B9: TASK is the gap, TASK·START·QUARTER the mean loss there."""
+    title, *rest = arm.split("·")
+    quarters = {begin: outcome(_named(title), begin, seed).quarters for begin in STARTS}
+    steps = steps_for(LABELS)
+    if not rest:
+        return Measured(gap(quarters["pretrained"], quarters["scratch"]), steps)
+    return Measured(quarters[MODEL_ROWS[rest[0]]][int(rest[1]) - 1], steps)
+
+
+def model_line(row: str, seed: int) -> Line:
+    """The scores of a start on every task."""
+    begin = MODEL_ROWS[row]
+    return Line(row, {name: outcome(name, begin, seed).score for name in MICRO_TASKS})
+
+
+def _run_glue(arm: str, seed: int) -> Measured:
+    """One arm of B10: the lead of the pretrained start, or the average of a row, ROW·TASK."""
+    if arm == LEAD:
+        rivals = (model_line(ARMS["scratch"], seed), baseline_line("bag of words", seed))
+        best = max(rival.average for rival in rivals)
+        lead = model_line(ARMS["pretrained"], seed).average - best
+        return Measured(lead, steps_for(LABELS))
+    row, _, title = arm.partition("·")
+    steps = steps_for(LABELS) if row in MODEL_ROWS else 0
+    line = model_line(row, seed) if row in MODEL_ROWS else baseline_line(BASELINE_ROWS[row], seed)
+    return Measured(line.scores[_named(title)] if title else line.average, steps)
+
+
+_DATA = f"微世界，每个任务 {LABELS} 个标注"
+_ROWS = (*MODEL_ROWS, *BASELINE_ROWS)
+
+EXPERIMENTS = {
+    "B8": Experiment(
+        arms=tuple(TITLES.values()),
+        controls=(
+            *(f"{title}·随机起点" for title in TITLES.values()),
+            *(f"{row}·{part}" for row in MODEL_ROWS for part in PARTS),
+            "冻结的主体",
+            *(f"{variant}·分数" for variant in VARIANTS),
+        ),
+        run=_run_distance,
+        data=_DATA + f"；按部分的距离和分数是情感任务的，测试 {TEST} 例",
+    ),
+    "B9": Experiment(
+        arms=tuple(TITLES.values()),
+        controls=tuple(
+            f"{title}·{row}·{quarter}"
+            for title in TITLES.values()
+            for row in MODEL_ROWS
+            for quarter in range(1, QUARTERS + 1)
+        ),
+        run=_run_loss,
+        data=_DATA + "；训练损失",
+    ),
+    "B10": Experiment(
+        arms=(LEAD,),
+        controls=(*_ROWS, *(f"{row}·{title}" for row in _ROWS for title in TITLES.values())),
+        run=_run_glue,
+        data=_DATA + f"，测试 {TEST} 例",
+    ),
+}
