@@ -21,15 +21,17 @@ from chapter10.claims import Experiment, Measured
 from chapter10.experiments.downstream import (
     ARMS,
     CHECKPOINT,
+    LABELS,
     STARTS,
     TEST,
+    Fitted,
     Start,
     judged,
     share,
     steps_for,
     train_model,
 )
-from chapter10.experiments.glue import LABELS, Line, baseline_line
+from chapter10.experiments.glue import Line, baseline_line
 from chapter10.formats import is_head
 from chapter10.models import shipped
 from chapter10.tasks import MICRO_TASKS, TaskModel
@@ -130,23 +132,10 @@ def freeze(variant: str) -> Callable[[TaskModel], None]:
 # --- one fine-tuning, and what is kept of it
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """losses: of every step, in nats. score: right answers on test examples. moved: see `moved`."""
-
-    losses: tuple[float, ...]
-    score: float
-    moved: Mapping[str, float]
-
-    @property
-    def quarters(self) -> list[float]:
-        """The mean loss of each quarter of the run."""
-        return [float(part.mean()) for part in np.array_split(np.array(self.losses), QUARTERS)]
-
-
-@lru_cache(maxsize=128)
-def outcome(name: str, begin: Start, seed: int, variant: str = "全部") -> Outcome:
-    """Fine-tune on `LABELS` examples and measure. It is kept: one run serves all three claims."""
+def tune(
+    name: str, begin: Start, seed: int, variant: str = "全部", progress: bool = False
+) -> tuple[Fitted, dict[str, Tensor]]:
+    """One fine-tuning on `LABELS` examples, and the weights that it began with."""
     before: dict[str, Tensor] = {}
 
     def prepare(model: TaskModel) -> None:
@@ -154,9 +143,30 @@ def outcome(name: str, begin: Start, seed: int, variant: str = "全部") -> Outc
         freeze(variant)(model)
 
     rate = VARIANT_RATES.get(variant)
-    fitted = train_model(name, begin, seed, labels=LABELS, rate=rate, prepare=prepare)
+    fitted = train_model(name, begin, seed, rate=rate, prepare=prepare, progress=progress)
+    return fitted, before
+
+
+def quarters(losses: Sequence[float]) -> list[float]:
+    """The mean loss of each quarter of a run, in nats."""
+    return [float(part.mean()) for part in np.array_split(np.array(losses), QUARTERS)]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """quarters: see `quarters`. score: right answers on test examples. moved: see `moved`."""
+
+    quarters: Sequence[float]
+    score: float
+    moved: Mapping[str, float]
+
+
+@lru_cache(maxsize=128)
+def outcome(name: str, begin: Start, seed: int, variant: str = "全部") -> Outcome:
+    """What is kept of a fine-tuning; one run serves all three claims."""
+    fitted, before = tune(name, begin, seed, variant)
     return Outcome(
-        losses=tuple(fitted.history.losses),
+        quarters=quarters(fitted.history.losses),
         score=share(judged(name, fitted)),
         moved=moved(before, fitted.model),
     )
@@ -167,8 +177,8 @@ def gap(pretrained: Sequence[float], scratch: Sequence[float]) -> float:
 
     The smaller of two gaps: over the whole run (falls faster) and over its end (ends lower).
     """
-    quarters = np.array(scratch) - np.array(pretrained)
-    return float(min(quarters.mean(), quarters[-1]))
+    gaps = np.array(scratch) - np.array(pretrained)
+    return float(min(gaps.mean(), gaps[-1]))
 
 
 # --- evidence: the same functions over seeds
@@ -202,11 +212,11 @@ def _run_distance(arm: str, seed: int) -> Measured:
 def _run_loss(arm: str, seed: int) -> Measured:
     """One arm of B9: TASK is the gap, TASK·START·QUARTER the mean loss there."""
     title, *rest = arm.split("·")
-    quarters = {begin: outcome(_named(title), begin, seed).quarters for begin in STARTS}
+    runs = {begin: outcome(_named(title), begin, seed).quarters for begin in STARTS}
     steps = steps_for(LABELS)
     if not rest:
-        return Measured(gap(quarters["pretrained"], quarters["scratch"]), steps)
-    return Measured(quarters[MODEL_ROWS[rest[0]]][int(rest[1]) - 1], steps)
+        return Measured(gap(runs["pretrained"], runs["scratch"]), steps)
+    return Measured(runs[MODEL_ROWS[rest[0]]][int(rest[1]) - 1], steps)
 
 
 def model_line(row: str, seed: int) -> Line:

@@ -15,6 +15,7 @@ from chapter10.bert_tasks import BertForSequenceClassification
 from chapter10.checkpoints import CONFIG_FILE
 from chapter10.experiments.downstream import (
     CHECKPOINT,
+    LABELS,
     Start,
     baseline_score,
     judged,
@@ -27,8 +28,6 @@ from chapter10.tasks import MICRO_TASKS
 from chapter10.tasks.finetuning import learning_rate_for
 from chapter10.tasks.micro import MAX_LENGTH
 
-LABELS = 256
-"""Labelled examples of each task: few, so that what was learned before counts."""
 BASELINES = {"majority": 0, "bag of words": 1}
 """Row of the table -> which of a task's baselines; the last one where a task has fewer."""
 

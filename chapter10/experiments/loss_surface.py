@@ -1,83 +1,77 @@
-"""The training loss on a plane through the space of weights, as Hao et al. (2019) draw it.
+"""The training loss on a plane through the space of weights, after Hao et al. (2019).
 
-The plane holds a start and the ends of two fine-tunings from it.
+One direction leads from a start to the end of its fine-tuning. Hao et al. take a second end for the
+other one; here it is drawn at random, filter by filter as long as the trained weights (Li et al.
+2018, section 4), so that one unit means the same for every start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from chapter10.experiments.downstream import Start, train_model
-from chapter10.experiments.fine_tuning import LABELS, Weights, weights_of
+from chapter10.experiments.fine_tuning import Weights, weights_of
 from chapter10.tasks import Task, TaskModel
 
-TICKS = tuple(np.linspace(-0.5, 1.5, 9).tolist())
-"""Where the loss is computed, along each direction; 0 is the start, 1 the trained end."""
+ALONG = tuple(np.linspace(-0.5, 1.5, 9).tolist())
+"""Where the loss is computed from start (0) to end (1)."""
+ACROSS = tuple(np.linspace(-0.8, 0.8, 9).tolist())
+"""Where it is computed along the random direction; 1 moves each filter by its own length."""
 
 
-@dataclass(frozen=True)
-class Plane:
-    """A plane through three points in the space of weights: a start and two trained ends."""
+def random_direction(weights: Weights, seed: int) -> dict[str, Tensor]:
+    """A direction drawn at random; each row of a matrix is as long as that of the weights.
 
-    start: Weights
-    first: Weights
-    second: Weights
-
-    def at(self, along: float, across: float) -> dict[str, Tensor]:
-        """start + along · (first − start) + across · (second − start)."""
-        return {
-            name: origin
-            + along * (self.first[name] - origin)
-            + across * (self.second[name] - origin)
-            for name, origin in self.start.items()
-        }
-
-    def lengths(self) -> tuple[float, float, float]:
-        """How long the two directions are, and the cosine of the angle between them."""
-        one, other = (
-            torch.cat([(end[name] - self.start[name]).flatten() for name in self.start])
-            for end in (self.first, self.second)
-        )
-        cosine = F.cosine_similarity(one, other, dim=0)
-        return float(one.norm()), float(other.norm()), float(cosine)
+    Vectors (biases and norms) do not move.
+    """
+    draw = torch.Generator().manual_seed(seed)
+    found = {}
+    for name, weight in weights.items():
+        if weight.dim() < 2:
+            found[name] = torch.zeros_like(weight)
+            continue
+        noise = torch.randn(weight.shape, generator=draw)
+        found[name] = noise * weight.norm(dim=1, keepdim=True) / noise.norm(dim=1, keepdim=True)
+    return found
 
 
 def surface(
-    task: Task[Any, Any, Any], model: TaskModel, plane: Plane, examples: Sequence[Any]
+    task: Task[Any, Any, Any],
+    model: TaskModel,
+    start: Weights,
+    examples: Sequence[Any],
+    seed: int,
 ) -> np.ndarray:
-    """The mean loss of the examples over the plane, in nats.
+    """The mean loss of some examples around a start and the trained model, in nats.
 
-    (9, 9): rows go across (towards the second end), columns along. The model comes back as it was.
+    (9, 9): rows go by `ACROSS`, columns by `ALONG`. The model comes back as it was.
     """
     batch = task.collate(task.training_rows(examples))
-    kept = weights_of(model)
-    values = np.zeros((len(TICKS), len(TICKS)))
+    end = weights_of(model)
+    direction = random_direction(end, seed)
+    values = np.zeros((len(ACROSS), len(ALONG)))
     with torch.no_grad():
-        for row, across in enumerate(TICKS):
-            for column, along in enumerate(TICKS):
-                _fill(model, plane.at(along, across))
+        for row, across in enumerate(ACROSS):
+            for column, along in enumerate(ALONG):
+                fill(
+                    model,
+                    {
+                        name: origin + along * (end[name] - origin) + across * direction[name]
+                        for name, origin in start.items()
+                    },
+                )
                 total, count = task.loss(model, batch)
                 values[row, column] = float(total) / float(count)
-    _fill(model, kept)
+    fill(model, end)
     return values
 
 
-def _fill(model: TaskModel, weights: Weights) -> None:
+def fill(model: TaskModel, weights: Mapping[str, Tensor]) -> None:
+    """Write the weights into the model."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(weights[name])
-
-
-def second_end(name: str, begin: Start, seed: int, beginning: Weights) -> dict[str, Tensor]:
-    """The end of another fine-tuning from the same start, head included, on other examples."""
-    fitted = train_model(
-        name, begin, seed, labels=LABELS, prepare=lambda model: _fill(model, beginning)
-    )
-    return weights_of(fitted.model)

@@ -57,46 +57,39 @@ def part_origins(
 
 def loss_surfaces(
     surfaces: Mapping[str, ArrayLike],
-    ticks: Sequence[float],
-    points: Mapping[str, tuple[float, float]],
+    along: Sequence[float],
+    across: Sequence[float],
 ) -> Figure:
     """Losses over a plane of weights as contours, side by side on one scale.
 
     Args:
-        surfaces: title -> (n, n) in nats; rows go up, columns to the right.
-        ticks: (n,), the same along both axes.
-        points: what stands where, (right, up), marked and numbered in the order given.
+        surfaces: title -> (m, n) in nats; rows go up by `across`, columns to the right by `along`.
+        along: (n,), 0 where training starts and 1 where it ends; both are marked.
+        across: (m,), along a random direction.
 
     Raises:
-        ValueError: a surface has another shape than the ticks.
+        ValueError: a surface has another shape.
     """
     arrays = {title: np.asarray(values, dtype=float) for title, values in surfaces.items()}
-    if wrong := {t: a.shape for t, a in arrays.items() if a.shape != (len(ticks), len(ticks))}:
-        raise ValueError(f"{len(ticks)} ticks come with surfaces of shapes {wrong}.")
+    shape = (len(across), len(along))
+    if wrong := {title: array.shape for title, array in arrays.items() if array.shape != shape}:
+        raise ValueError(f"ticks of shape {shape} come with surfaces of shapes {wrong}.")
     figure, axes = new_figure(0.9 + WIDTH / len(arrays), 1, len(arrays))
     low = min(array.min() for array in arrays.values())
     high = max(array.max() for array in arrays.values())
-    levels = np.linspace(low, high, 13)
-    markers = ("o", "*", "^", "D")
+    levels = np.geomspace(max(low, 1e-3), high * 1.001, 13)
     for one, (title, array) in zip(axes, arrays.items(), strict=True):
-        drawn = one.contourf(ticks, ticks, array, levels=levels, cmap="Blues")
-        one.contour(ticks, ticks, array, levels=levels, colors=COLORS["quiet"], linewidths=0.5)
-        for (name, (right, up)), marker in zip(points.items(), markers, strict=False):
-            one.plot(
-                right,
-                up,
-                marker,
-                color=COLORS["control"],
-                markeredgecolor="white",
-                markersize=11,
-                linestyle="none",
-                label=name,
-            )
-        one.set(title=title, aspect="equal", xticks=(0, 1), yticks=(0, 1))
-        one.set_xlabel("方向一 first direction")
-    axes[0].set_ylabel("方向二 second direction")
-    bar = figure.colorbar(drawn, ax=axes, location="top", shrink=0.6, aspect=30, format="%.1f")
+        shown = np.maximum(array, levels[0])
+        drawn = one.contourf(along, across, shown, levels=levels, cmap="Blues", norm="log")
+        one.contour(along, across, shown, levels=levels, colors=COLORS["quiet"], linewidths=0.5)
+        for at, marker, name in ((0, "o", "起点 start"), (1, "*", "终点 end")):
+            one.plot(at, 0, marker, color=COLORS["control"], mec="white", ms=12, ls="", label=name)
+        one.set(title=title, xticks=(0, 1), xlabel="训练方向 along training")
+    axes[0].set_ylabel("随机方向 random direction")
+    bar = figure.colorbar(drawn, ax=axes, location="top", shrink=0.7, aspect=30)
+    bar.set_ticks(levels[::3], labels=[f"{level:.2f}" for level in levels[::3]])
+    bar.ax.minorticks_off()
     bar.set_label("训练损失 training loss (nats)")
     handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=len(points))
+    figure.legend(handles, names, loc="outside lower center", ncols=2)
     return figure
