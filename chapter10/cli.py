@@ -98,7 +98,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add.add_argument("checkpoint", help="a folder or hub name, with its tokeniser")
     add.add_argument("--scratch", action="store_true", help="take its sizes, but random weights")
-    add.add_argument("--labels", type=int, default=1024, help="examples a task (default: 1024)")
+    add.add_argument("--labels", type=int, help="examples a task (default: each its own)")
     add.add_argument("--seed", type=int, default=0)
     add_threads(add)
 

@@ -272,8 +272,21 @@ def test_a_broken_file_is_refused(tiny: Path, tmp_path: Path) -> None:
         glue.micro_glue(tmp_path)
 
 
-def test_the_command_line_promises_the_books_budget() -> None:
-    assert make_parser().parse_args(["glue", "x"]).labels == glue.LABELS == downstream.LABELS
+def test_by_default_each_task_has_its_own_budget(few: None) -> None:
+    assert make_parser().parse_args(["glue", "x"]).labels is None
+    asked: list[tuple[str, int]] = []
+    examples = downstream.micro_examples
+
+    def noted(name: str, split: Any, count: int, seed: int | str = 0) -> Any:
+        if split == "train":
+            asked.append((name, count))
+        return examples(name, split, 10, seed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(downstream, "micro_examples", noted)
+        glue.baseline_line("majority", 0)
+        glue.baseline_line("majority", 0, labels=4)
+    assert asked == [*downstream.LABELS.items(), *((name, 4) for name in downstream.LABELS)]
 
 
 # --- figures

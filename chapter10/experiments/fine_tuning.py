@@ -22,8 +22,11 @@ from chapter10.experiments.downstream import (
     ARMS,
     CHECKPOINT,
     LABELS,
+    RATES,
+    SEARCH_SEED,
     STARTS,
     TEST,
+    VALIDATION,
     Fitted,
     Start,
     judged,
@@ -114,8 +117,9 @@ VARIANTS: Mapping[str, Callable[[str], bool]] = {
     "只有头": lambda part: part == HEAD,
 }
 """Variant -> whether a part gets gradients; the last of three layers, the pooler and the head."""
+VARIANT_TRIED = (*RATES, 5e-3, 1e-2)
 VARIANT_RATES: dict[str, float] = {}
-"""Learning rates of the frozen variants on the first task, found as those of the whole model."""
+"""What `search_variant_rate` found for the frozen variants; few parameters bear larger steps."""
 
 
 def freeze(variant: str) -> Callable[[TaskModel], None]:
@@ -135,7 +139,7 @@ def freeze(variant: str) -> Callable[[TaskModel], None]:
 def tune(
     name: str, begin: Start, seed: int, variant: str = "全部", progress: bool = False
 ) -> tuple[Fitted, dict[str, Tensor]]:
-    """One fine-tuning on `LABELS` examples, and the weights that it began with."""
+    """One fine-tuning at the budget of the task, and the weights that it began with."""
     before: dict[str, Tensor] = {}
 
     def prepare(model: TaskModel) -> None:
@@ -145,6 +149,18 @@ def tune(
     rate = VARIANT_RATES.get(variant)
     fitted = train_model(name, begin, seed, rate=rate, prepare=prepare, progress=progress)
     return fitted, before
+
+
+def search_variant_rate(variant: str) -> float:
+    """The rate of `VARIANT_TRIED` that is best on validation data of the first task; it prints."""
+    scores = {}
+    for rate in VARIANT_TRIED:
+        fitted = train_model(
+            "sentiment", "pretrained", SEARCH_SEED, rate=rate, prepare=freeze(variant)
+        )
+        scores[rate] = share(judged("sentiment", fitted, "validation", VALIDATION))
+        print(f"{variant} {rate:.0e} {scores[rate]:.3f}", flush=True)
+    return max(VARIANT_TRIED, key=lambda rate: scores[rate])
 
 
 def quarters(losses: Sequence[float]) -> list[float]:
@@ -193,14 +209,18 @@ def _named(title: str) -> str:
     return next(name for name, known in TITLES.items() if known == title)
 
 
+def _steps(name: str) -> int:
+    return steps_for(LABELS[name])
+
+
 def _run_distance(arm: str, seed: int) -> Measured:
     """One arm of B8: TASK and TASK·随机起点 are the part that moved least. START·PART, 冻结的主体
     and VARIANT·分数 are of the first task."""
-    steps = steps_for(LABELS)
     title, _, what = arm.partition("·")
     if title in TITLES.values():
-        begin: Start = "scratch" if what else "pretrained"
-        return Measured(min(outcome(_named(title), begin, seed).moved.values()), steps)
+        name, begin = _named(title), STARTS[bool(what)]
+        return Measured(min(outcome(name, begin, seed).moved.values()), _steps(name))
+    steps = _steps("sentiment")
     if title in MODEL_ROWS:
         return Measured(outcome("sentiment", MODEL_ROWS[title], seed).moved[what], steps)
     if arm == "冻结的主体":
@@ -212,8 +232,9 @@ def _run_distance(arm: str, seed: int) -> Measured:
 def _run_loss(arm: str, seed: int) -> Measured:
     """One arm of B9: TASK is the gap, TASK·START·QUARTER the mean loss there."""
     title, *rest = arm.split("·")
-    runs = {begin: outcome(_named(title), begin, seed).quarters for begin in STARTS}
-    steps = steps_for(LABELS)
+    name = _named(title)
+    runs = {begin: outcome(name, begin, seed).quarters for begin in STARTS}
+    steps = _steps(name)
     if not rest:
         return Measured(gap(runs["pretrained"], runs["scratch"]), steps)
     return Measured(runs[MODEL_ROWS[rest[0]]][int(rest[1]) - 1], steps)
@@ -227,18 +248,22 @@ def model_line(row: str, seed: int) -> Line:
 
 def _run_glue(arm: str, seed: int) -> Measured:
     """One arm of B10: the lead of the pretrained start, or the average of a row, ROW·TASK."""
+    steps = sum(map(_steps, TITLES))
     if arm == LEAD:
         rivals = (model_line(ARMS["scratch"], seed), baseline_line("bag of words", seed))
         best = max(rival.average for rival in rivals)
         lead = model_line(ARMS["pretrained"], seed).average - best
-        return Measured(lead, steps_for(LABELS))
+        return Measured(lead, steps)
     row, _, title = arm.partition("·")
-    steps = steps_for(LABELS) if row in MODEL_ROWS else 0
-    line = model_line(row, seed) if row in MODEL_ROWS else baseline_line(BASELINE_ROWS[row], seed)
+    if row in MODEL_ROWS:
+        line, steps = model_line(row, seed), _steps(_named(title)) if title else steps
+    else:
+        line, steps = baseline_line(BASELINE_ROWS[row], seed), 0
     return Measured(line.scores[_named(title)] if title else line.average, steps)
 
 
-_DATA = f"微世界，每个任务 {LABELS} 个标注"
+_BUDGETS = "、".join(f"{title} {LABELS[name]}" for name, title in TITLES.items())
+_DATA = f"微世界，标注 {_BUDGETS}"
 _ROWS = (*MODEL_ROWS, *BASELINE_ROWS)
 
 EXPERIMENTS = {

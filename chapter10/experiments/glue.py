@@ -15,7 +15,6 @@ from chapter10.bert_tasks import BertForSequenceClassification
 from chapter10.checkpoints import CONFIG_FILE
 from chapter10.experiments.downstream import (
     CHECKPOINT,
-    LABELS,
     Start,
     baseline_score,
     judged,
@@ -46,21 +45,22 @@ class Line:
 
 
 def micro_glue(
-    checkpoint: Path | str, *, scratch: bool = False, labels: int = LABELS, seed: int = 0
+    checkpoint: Path | str, *, scratch: bool = False, labels: int | None = None, seed: int = 0
 ) -> list[Line]:
     """A row for the checkpoint, fine-tuned on each task, and one for each baseline.
 
     Args:
         checkpoint: a folder or a name on the hub with a BERT and its tokeniser.
         scratch: take only the sizes and the tokeniser of the checkpoint, and random weights.
-        labels: training examples of each task.
+        labels: training examples of each task; by default each has a budget of its own, `LABELS` of
+            :mod:`chapter10.experiments.downstream`.
         seed: of these examples, of their order, and of what starts random.
 
     Raises:
         ValueError: fewer than 2 labels.
         CheckpointError: the checkpoint cannot be used; the message says why.
     """
-    if labels < 2:
+    if labels is not None and labels < 2:
         raise ValueError(f"labels is {labels}; give at least 2 examples to learn from.")
     rate = rate_for(checkpoint)
     begin: Start = "scratch" if scratch else "pretrained"
@@ -72,7 +72,7 @@ def micro_glue(
     return [Line(title, scores), *(baseline_line(row, seed, labels) for row in BASELINES)]
 
 
-def baseline_line(row: str, seed: int, labels: int = LABELS) -> Line:
+def baseline_line(row: str, seed: int, labels: int | None = None) -> Line:
     """The scores of a row of `BASELINES`, from the same labels as the models."""
     scores = {}
     for name, task in MICRO_TASKS.items():
