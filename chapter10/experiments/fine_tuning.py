@@ -137,7 +137,7 @@ def freeze(variant: str) -> Callable[[TaskModel], None]:
 
 
 def tune(
-    name: str, begin: Start, seed: int, variant: str = "全部", progress: bool = False
+    name: str, begin: Start, seed: int, variant: str = "全部"
 ) -> tuple[Fitted, dict[str, Tensor]]:
     """One fine-tuning at the budget of the task, and the weights that it began with."""
     before: dict[str, Tensor] = {}
@@ -147,7 +147,7 @@ def tune(
         freeze(variant)(model)
 
     rate = VARIANT_RATES.get(variant)
-    fitted = train_model(name, begin, seed, rate=rate, prepare=prepare, progress=progress)
+    fitted = train_model(name, begin, seed, rate=rate, prepare=prepare)
     return fitted, before
 
 

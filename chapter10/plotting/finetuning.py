@@ -83,11 +83,11 @@ def loss_surfaces(
         drawn = one.contourf(along, across, shown, levels=levels, cmap="Blues", norm="log")
         one.contour(along, across, shown, levels=levels, colors=COLORS["quiet"], linewidths=0.5)
         for at, marker, name in ((0, "o", "起点 start"), (1, "*", "终点 end")):
-            one.plot(at, 0, marker, color=COLORS["control"], mec="white", ms=12, ls="", label=name)
+            one.plot(at, 0, marker, color=COLORS["control"], mec="white", ms=14, ls="", label=name)
         one.set(title=title, xticks=(0, 1), xlabel="训练方向 along training")
     axes[0].set_ylabel("随机方向 random direction")
     bar = figure.colorbar(drawn, ax=axes, location="top", shrink=0.7, aspect=30)
-    bar.set_ticks(levels[::3], labels=[f"{level:.2f}" for level in levels[::3]])
+    bar.set_ticks(levels[::3].tolist(), labels=[f"{level:.2f}" for level in levels[::3]])
     bar.ax.minorticks_off()
     bar.set_label("训练损失 training loss (nats)")
     handles, names = axes[0].get_legend_handles_labels()
