@@ -1,7 +1,7 @@
 """Turn a finished run of a shipped recipe into a model of the package, with its card.
 
     python -m chapter10 pretrain bert-zh-micro
-    python tools/ship_model.py runs/bert-zh-micro --seconds 960
+    python tools/ship_model.py runs/bert-zh-micro
 
 Weights become half precision; ``training.json`` keeps what the recipe's test compares and what the
 card tells; the card's last section, below its line "用途与局限", is kept where there is one.
@@ -31,7 +31,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Put a finished run into chapter10/models.")
     parser.add_argument("run", type=Path, help="the folder that `pretrain` wrote")
     parser.add_argument("--name", help="of the recipe and the model (default: the folder's)")
-    parser.add_argument("--seconds", type=int, required=True, help="processor time of the run")
     options = parser.parse_args()
     name = options.name or options.run.name
     folder = MODELS / name
@@ -43,7 +42,7 @@ def main() -> None:
     training = {
         "steps": len(history.steps),
         "tokens": history.tokens[-1],
-        "cpu_seconds": options.seconds,
+        "seconds": round(history.seconds),
         "losses": {
             "first": [round(loss, 5) for loss in history.losses[:FIRST]],
             f"mean_of_{WINDOW}_before_step": means(history),
@@ -57,7 +56,7 @@ def main() -> None:
     card = folder / "README.md"
     kept = card.read_text(encoding="utf-8") if card.is_file() else f"{LIMITS}教学。\n"
     (tail,) = (line for line in kept.splitlines() if line.startswith(LIMITS))
-    text = write_card(name, model, history, options.seconds, results["baseline"])
+    text = write_card(name, model, history, results["baseline"])
     card.write_text(f"{text}\n{tail}\n", encoding="utf-8")
     print(f"{folder}: {(folder / 'model.safetensors').stat().st_size:,} bytes of weights")
 
@@ -76,7 +75,6 @@ def write_card(
     name: str,
     model: BertForPreTraining,
     history: History,
-    seconds: int,
     baseline: dict[str, float],
 ) -> str:
     """The model card, in Chinese, from the recipe and the history."""
@@ -121,7 +119,7 @@ tokenizer = Tokenizer.from_pretrained(shipped("{name}"))
 - **步数**：{len(history.steps):,} 步，每步最多 {recipe.data.tokens_per_batch:,} 个词元，\
 共 {history.tokens[-1]:,} 个；AdamW，学习率 {training.learning_rate:g}，线性下降。
 - **种子**：{training.seed}。
-- **时间**：一个 CPU 线程 {seconds} 秒（CPU 时间）。
+- **时间**：一个 CPU 线程，从头到尾 {history.seconds:.0f} 秒，机器当时还在忙别的。
 - **损失**：训练损失，每处是之前 {WINDOW} 步的平均：{losses}。
 - **许可**：权重与文字 CC BY-SA 4.0，代码 MIT，与本书相同。
 
