@@ -192,9 +192,9 @@ def search_rate(name: str, begin: Start) -> float:
 
 
 @lru_cache(maxsize=64)
-def baseline_score(name: str, baseline: str, seed: int) -> float:
+def baseline_score(name: str, baseline: str, seed: int, labels: int | None = None) -> float:
     """The score of a classical baseline that learns from the same labels as the models."""
-    train = micro_examples(name, "train", LABELS[name], seed)
+    train = micro_examples(name, "train", labels or LABELS[name], seed)
     validation = micro_examples(name, "validation", VALIDATION)
     test = micro_examples(name, "test", TEST)
     answers = BASELINES[baseline](*(converted(name, part) for part in (train, validation, test)))

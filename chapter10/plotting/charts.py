@@ -81,6 +81,49 @@ def curves(
     return figure
 
 
+def panels(
+    parts: Mapping[str, tuple[Sequence[float], Mapping[str, ArrayLike]]],
+    *,
+    x_label: str,
+    y_label: str,
+    baselines: Mapping[str, Mapping[str, float]] | None = None,
+    log_x: bool = False,
+    columns: int = 2,
+) -> Figure:
+    """Several small `curves` on one scale, with one legend.
+
+    Args:
+        parts: title -> x (n,) and, by name, values (n,) or (seeds, n), which get a band.
+        x_label: what x is, in both languages.
+        y_label: what y is, with its unit.
+        baselines: title -> name -> height of a horizontal line.
+        log_x: logarithmic x axis.
+        columns: panels in one row.
+    """
+    columns = min(columns, len(parts))
+    rows = -(-len(parts) // columns)
+    figure, axes = new_figure(0.9 + 2.3 * rows, rows, columns)
+    for one, (title, (x, series)) in zip(axes, parts.items(), strict=False):
+        for i, (name, values) in enumerate(series.items()):
+            mean, half = mean_interval(np.atleast_2d(np.asarray(values, dtype=float)))
+            (line,) = one.plot(x, mean, label=name, marker=MARKERS[i % 5], markersize=4)
+            one.fill_between(x, mean - half, mean + half, color=line.get_color(), alpha=0.2, lw=0)
+        draw_baselines(one, (baselines or {}).get(title, {}))
+        one.set_title(title)
+        one.sharey(axes[0])
+        if log_x:
+            one.set_xscale("log")
+    for one in axes[len(parts) :]:
+        one.set_axis_off()
+    for one in axes[::columns]:
+        one.set_ylabel(y_label)
+    for one in axes[max(0, len(parts) - columns) : len(parts)]:
+        one.set_xlabel(x_label)
+    names = {n: h for one in axes for h, n in zip(*one.get_legend_handles_labels(), strict=True)}
+    figure.legend(names.values(), names, loc="outside lower center", ncols=2)
+    return figure
+
+
 def bars(
     groups: Mapping[str, ArrayLike],
     *,
