@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from chapter10.objectives import SentencePair
 
 Pairs = Sequence[SentencePair]
-STRENGTHS = (0.01, 0.1, 1.0, 10.0)
+STRENGTHS = (0.001, 0.01, 0.1, 1.0)
 """Inverse regularisation strengths; the one best on validation pairs is taken."""
 TOPICS = 20
 
@@ -105,9 +105,9 @@ def baseline_answers(name: str, learned: Pairs, validation: Pairs, test: Pairs) 
     features = BASELINES[name](learned)
     inputs, held_out = features(learned), features(validation)
     models = [
-        make_pipeline(
-            StandardScaler(with_mean=False), LogisticRegression(C=c, max_iter=300)
-        ).fit(inputs, labels)
+        make_pipeline(StandardScaler(with_mean=False), LogisticRegression(C=c, max_iter=300)).fit(
+            inputs, labels
+        )
         for c in STRENGTHS
     ]
     wanted = [pair.label for pair in validation]

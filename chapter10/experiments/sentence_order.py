@@ -39,7 +39,7 @@ CHECKPOINT = "bert-zh-micro-mlm"
 DOCUMENTS, HELD_OUT = 4_000, 300
 STEPS = 300
 BATCH_TOKENS = 1_024
-RATE = 1e-3
+RATE = 2e-3
 MASKING = Masking(ratio=0.2)
 LENGTH = 96
 """Tokens of a row at most; two sentences have about 30."""
@@ -329,9 +329,7 @@ _DATA = (
 )
 
 EXPERIMENTS = {
-    "B6": Experiment(
-        arms=("NSP",), controls=(UNTRAINED, *BASELINES), run=_run_next, data=_DATA
-    ),
+    "B6": Experiment(arms=("NSP",), controls=(UNTRAINED, *BASELINES), run=_run_next, data=_DATA),
     "B7": Experiment(
         arms=(JUDGED_ARM,),
         controls=(
