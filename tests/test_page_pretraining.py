@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,12 @@ import nbformat
 import pytest
 import torch
 
-from chapter10 import BertForPreTraining, Tokenizer, evidence
+from chapter10 import Tokenizer, evidence
 from chapter10.experiments import pretraining as page
 from chapter10.experiments import pretraining_text
-from chapter10.filling import fill
-from chapter10.models import shipped
 from chapter10.ngrams import BIGRAM, NEIGHBOURS, UNIGRAM, WIDE, ContextCounts
 from chapter10.objectives import IGNORE_INDEX
-from chapter10.recipes import recipe
-from chapter10.training import History, train
+from chapter10.training import History
 
 NOTEBOOK = Path(__file__).resolve().parent.parent / "book" / "pretraining.ipynb"
 SEED = 7
@@ -203,49 +199,3 @@ def run_page() -> list[str]:
             failed.append(cell.source)
     plt.close("all")
     return failed
-
-
-# --- the shipped model
-
-
-def test_a_shipped_model_is_found_or_the_names_are_told() -> None:
-    with pytest.raises(ValueError, match="there are bert-zh-micro"):
-        shipped("bert-zh-mirco")
-
-
-def test_the_shipped_model_fits_its_promise() -> None:
-    folder = shipped("bert-zh-micro")
-    assert (folder / "model.safetensors").stat().st_size < 4_000_000
-    card = (folder / "README.md").read_text(encoding="utf-8")
-    for heading in ("数据", "步数", "种子", "时间", "损失", "许可"):
-        assert heading in card
-    model, tokenizer = (
-        BertForPreTraining.from_pretrained(folder),
-        Tokenizer.from_pretrained(folder),
-    )
-    (guesses,) = fill(model, tokenizer, "小明明天要去图书[MASK]。", top=5)
-    assert "馆" in {guess.token for guess in guesses}
-
-
-@pytest.mark.slow
-def test_the_recipe_begins_as_it_did_when_the_model_was_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recorded = json.loads((shipped("bert-zh-micro") / "training.json").read_text("utf-8"))
-    first = recorded["losses"]["first"]
-    losses: list[float] = []
-
-    def begin(model: Any, batches: Any, loss_fn: Any, config: Any, **options: Any) -> Any:
-        def counted(one: Any, batch: Any) -> Any:
-            sums = loss_fn(one, batch)
-            losses.append((sums["masked"][0] / sums["masked"][1]).item())
-            if len(losses) == len(first):
-                raise StopIteration
-            return sums
-
-        return train(model, batches, counted, config)
-
-    monkeypatch.setattr(recipe, "train", begin)
-    with pytest.raises(StopIteration):
-        recipe.pretrain("bert-zh-micro", tmp_path)
-    assert losses == pytest.approx(first, abs=2e-3)

@@ -35,8 +35,9 @@ STARTS: tuple[Start, ...] = get_args(Start)
 ARMS: dict[Start, str] = {"pretrained": "预训练", "scratch": "随机起点"}
 BUDGETS = (16, 64, 256, 1024, 4096)
 """Labelled examples of the label efficiency curve."""
-LABELS = 1024
-"""The budget at which the starts are compared, fixed before any test score was seen."""
+LABELS = {"sentiment": 256, "tagging": 64, "nli": 1024, "qa": 1024}
+"""For each task the budget at which the starts are compared, chosen on validation data and fixed
+before any test score was seen."""
 VALIDATION, TEST = 200, 1000
 SEARCH_SEED = 100
 """Learning rates are chosen with this seed, which no measurement uses."""
@@ -74,7 +75,7 @@ def train_model(
     begin: Start,
     seed: int,
     *,
-    labels: int = LABELS,
+    labels: int | None = None,
     checkpoint: Path | str | None = None,
     rate: float | None = None,
     steps: int | None = None,
@@ -88,7 +89,7 @@ def train_model(
         name: of the task.
         begin: from the checkpoint, or from random weights of the same sizes.
         seed: of the training examples, their order, the head, and the random start.
-        labels: how many training examples.
+        labels: how many training examples; by default the task's of `LABELS`.
         checkpoint: a folder or a name on the hub; the shipped one by default.
         rate: learning rate; by default the one that the search found for task and start.
         steps: updates; by default as many as `steps_for` says.
@@ -100,6 +101,7 @@ def train_model(
     task = make_task(name, checkpoint)
     model = start(task, checkpoint, seed=seed, pretrained=begin == "pretrained")
     prepare(model)
+    labels = labels or LABELS[name]
     steps = steps or steps_for(labels)
     config = TrainingConfig(
         steps=steps,
@@ -156,9 +158,9 @@ def search_rate(name: str, begin: Start) -> float:
 
 
 @lru_cache(maxsize=64)
-def baseline_score(name: str, baseline: str, seed: int, labels: int = LABELS) -> float:
+def baseline_score(name: str, baseline: str, seed: int) -> float:
     """The score of a classical baseline that learns from the same labels as the models."""
-    train = micro_examples(name, "train", labels, seed)
+    train = micro_examples(name, "train", LABELS[name], seed)
     validation = micro_examples(name, "validation", VALIDATION)
     test = micro_examples(name, "test", TEST)
     answers = BASELINES[baseline](*(converted(name, part) for part in (train, validation, test)))
@@ -166,23 +168,23 @@ def baseline_score(name: str, baseline: str, seed: int, labels: int = LABELS) ->
 
 
 def case_experiment(name: str) -> Experiment:
-    """What the page on a case measures: how many points the pretrained start gains at `LABELS`
-    labels, the score of both starts at every budget beside it, and the classical baselines."""
-    gain = "领先"
-    curve = {f"{ARMS[begin]} {labels}": (begin, labels) for begin in STARTS for labels in BUDGETS}
+    """What the page on a case measures: how many points the pretrained start gains at the budget of
+    `LABELS`, the score of both starts at every budget beside it, and the classical baselines."""
+    gain, labels = "领先", LABELS[name]
+    curve = {f"{ARMS[begin]} {count}": (begin, count) for begin in STARTS for count in BUDGETS}
 
     def run(arm: str, seed: int) -> Measured:
         if arm == gain:
-            scores = {begin: test_score(name, begin, LABELS, seed) for begin in STARTS}
-            return Measured(scores["pretrained"] - scores["scratch"], steps_for(LABELS))
+            scores = {begin: test_score(name, begin, labels, seed) for begin in STARTS}
+            return Measured(scores["pretrained"] - scores["scratch"], steps_for(labels))
         if arm in curve:
-            begin, labels = curve[arm]
-            return Measured(test_score(name, begin, labels, seed), steps_for(labels))
+            begin, count = curve[arm]
+            return Measured(test_score(name, begin, count, seed), steps_for(count))
         return Measured(baseline_score(name, arm, seed))
 
     return Experiment(
         arms=(gain,),
         controls=(*curve, *MICRO_TASKS[name].baselines),
         run=run,
-        data=f"微世界，{LABELS} 个标注（曲线 {BUDGETS[0]}–{BUDGETS[-1]}），测试 {TEST} 例",
+        data=f"微世界，{labels} 个标注（曲线 {BUDGETS[0]}–{BUDGETS[-1]}），测试 {TEST} 例",
     )

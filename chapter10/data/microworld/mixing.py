@@ -17,10 +17,10 @@ from chapter10.data.microworld.world import World
 class Mix:
     """How many of a hundred documents are of each sort; they must add up to 100."""
 
-    stories: int = 30
-    sentences: int = 20
-    reviews: int = 30
-    consequences: int = 20
+    stories: int = 20
+    sentences: int = 15
+    reviews: int = 40
+    consequences: int = 25
     style: Style = field(default_factory=Style)
 
     def __post_init__(self) -> None:

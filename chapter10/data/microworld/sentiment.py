@@ -48,7 +48,7 @@ class ReviewGrammar:
 
     domains: Mapping[str, Domain]
     kinds: Mapping[str, tuple[tuple[Decides, Wordings], ...]]
-    more: Wordings
+    more: Mapping[str, Wordings]
     follows: Mapping[str, Wordings]
 
 
@@ -86,7 +86,10 @@ def load_reviews(world: World) -> ReviewGrammar:
         )
         for side, entry in as_table(table[Text("follows")], "follows").items()
     }
-    more = read_wordings(as_table(table[Text("more")], "more"), world.lexicon, ROLES)
+    more = {
+        str(side): read_wordings(as_table(entry, str(side)), world.lexicon, ROLES)
+        for side, entry in as_table(table[Text("more")], "more").items()
+    }
     return ReviewGrammar(domains, kinds, more, follows)
 
 
@@ -223,20 +226,27 @@ def review_documents(
         decides, patterns = draws.pick(grammar.kinds[kind])
         label = draws.below(2)
         first_good = {"first": label, "second": 1 - label, "not_first": 1 - label}[decides] == 1
+        side = "good" if label else "bad"
         try:
             fillers = _fillers(domain, sampler, kind, first_good, draws)
+            more = [
+                (
+                    grammar.more[side][language],
+                    _further(domain, sampler, fillers["what"], side, draws),
+                )
+                for _ in range(draws.below(3))
+            ]
         except NoWordError:
             patience.lose()
             continue
-        side = "good" if label else "bad"
-        told = [(patterns[language], fillers)]
-        told += [
-            (grammar.more[language], _further(domain, sampler, fillers["what"], side, draws))
-            for _ in range(draws.below(3))
-        ]
-        told.append((grammar.follows[side][language], fillers))
+        told = [(patterns[language], fillers), *more]
+        after = draws.shuffle(grammar.follows[side][language])[: 1 + draws.below(3)]
         sentences = tuple(
-            Sentence(draws.pick(choice).fill(roles, draws), language) for choice, roles in told
+            Sentence(pattern.fill(roles, draws), language)
+            for pattern, roles in [
+                *((draws.pick(choice), roles) for choice, roles in told),
+                *((pattern, fillers) for pattern in after),
+            ]
         )
         if all(admits_sentence("pretraining", sentence.tokens) for sentence in sentences):
             written.append(sentences)
