@@ -47,8 +47,8 @@ EVERY, WATCHED = 50, 300
 """While a model learns: how often it is asked, and how many validation pairs."""
 LEARNED = 4_000
 """Training pairs of the baselines that understand nothing."""
-LABELS, JUDGED = 256, 500
-"""Labelled examples of a fine-tuning, and test examples."""
+JUDGED = 500
+"""Test examples of a downstream task; its labels, steps and rate are those of `downstream`."""
 
 Question = Literal["NSP", "SOP"]
 Objective = Literal["MLM", "NSP", "SOP"]
@@ -56,8 +56,8 @@ QUESTIONS: tuple[Question, ...] = ("NSP", "SOP")
 SENTENCES: Mapping[Objective, Sentences] = {"MLM": "none", "NSP": "next", "SOP": "order"}
 KINDS: Mapping[Order, str] = {"story": "故事", "day": "一天", "round": "循环"}
 """Kinds of documents: a fixed course, the hours of a day, a circle without beginning."""
-TASKS = {"sentiment": "情感", "nli": "推理"}
-"""Downstream tasks: one sentence, and a pair of them."""
+TASKS = {"sentiment": "情感", "tagging": "词性"}
+"""Downstream tasks."""
 
 
 # --- text and pairs
@@ -248,7 +248,7 @@ def cross_test(name: Objective, question: Question, seed: int, kind: Order | Non
 
 @lru_cache(maxsize=64)
 def downstream_score(name: Objective | None, task: str, seed: int) -> float:
-    """Fine-tuned on LABELS labels: the share of right answers on test examples.
+    """Fine-tuned on a few labels: the share of right answers on test examples.
 
     name: how the model went on before; None is the checkpoint as it was.
     """
@@ -261,9 +261,7 @@ def downstream_score(name: Objective | None, task: str, seed: int) -> float:
 
 
 def _fine_tuned(checkpoint: Path, task: str, seed: int) -> float:
-    fitted = downstream.train_model(
-        task, "pretrained", seed, labels=LABELS, checkpoint=checkpoint, rate=1e-3, evaluations=2
-    )
+    fitted = downstream.train_model(task, "pretrained", seed, checkpoint=checkpoint, evaluations=2)
     return downstream.share(downstream.judged(task, fitted, count=JUDGED))
 
 
@@ -318,7 +316,8 @@ def _run_order(arm: str, seed: int) -> Measured:
         return Measured(trained(name, seed)[1][at], at * EVERY)
     if arm in DOWNSTREAM:
         start, task = DOWNSTREAM[arm]
-        return Measured(downstream_score(start, task, seed), downstream.steps_for(LABELS))
+        steps = downstream.steps_for(downstream.LABELS[task])
+        return Measured(downstream_score(start, task, seed), steps)
     return Measured(baseline_accuracy(arm.removeprefix("SOP·"), "SOP", seed))
 
 
@@ -340,6 +339,6 @@ EXPERIMENTS = {
             *DOWNSTREAM,
         ),
         run=_run_order,
-        data=f"{_DATA}；下游任务 {LABELS} 个标注，测试 {JUDGED} 例",
+        data=f"{_DATA}；下游任务的标注数见那几页，测试 {JUDGED} 例",
     ),
 }
