@@ -60,6 +60,30 @@ def steps_for(labels: int) -> int:
     return max(100, 4 * labels // 16)
 
 
+def training_config(
+    task: Task[Any, Any, Any],
+    rate: float,
+    steps: int,
+    seed: int,
+    *,
+    evaluations: int = 4,
+    progress: bool = False,
+) -> TrainingConfig:
+    """One fine-tuning: a tenth of the steps to warm up, and the weights best on validation kept."""
+    return TrainingConfig(
+        steps=steps,
+        learning_rate=rate,
+        warmup_steps=steps // 10,
+        eval_every=max(1, steps // evaluations),
+        patience=evaluations + 2,  # never stops early, but keeps the best weights
+        monitor=task.measure,
+        maximize=True,
+        seed=seed,
+        device="cpu",
+        progress=progress,
+    )
+
+
 @dataclass(frozen=True)
 class Fitted:
     """One fine-tuned model. history: its losses, and its scores on validation data."""
@@ -116,22 +140,20 @@ def train_model(
     prepare(model)
     labels = labels or LABELS[name]
     steps = steps or steps_for(labels)
-    config = TrainingConfig(
-        steps=steps,
-        learning_rate=rate or BEST_RATES[name, begin],
-        warmup_steps=steps // 10,
-        eval_every=max(1, steps // evaluations),
-        patience=evaluations + 2,  # never stops early, but keeps the best weights
-        monitor=task.measure,
-        maximize=True,
-        seed=seed,
-        device="cpu",
+    config = training_config(
+        task,
+        rate or BEST_RATES[name, begin],
+        steps,
+        seed,
+        evaluations=evaluations,
         progress=progress,
     )
-    train = micro_examples(name, "train", labels, seed)
-    validation = validation or micro_examples(name, "validation", VALIDATION)
-    shown = [[show(one) for one in converted(name, part)] for part in (train, validation)]
-    return Fitted(task, model, fit(task, model, *shown, config))
+    parts = (
+        micro_examples(name, "train", labels, seed),
+        validation or micro_examples(name, "validation", VALIDATION),
+    )
+    train, chosen_by = ([show(one) for one in converted(name, part)] for part in parts)
+    return Fitted(task, model, fit(task, model, train, chosen_by, config))
 
 
 def judged(name: str, fitted: Fitted, split: Split = "test", count: int = TEST) -> list[bool]:
@@ -172,9 +194,9 @@ def search_rate(name: str, begin: Start) -> float:
 
 
 @lru_cache(maxsize=64)
-def baseline_score(name: str, baseline: str, seed: int) -> float:
+def baseline_score(name: str, baseline: str, seed: int, labels: int | None = None) -> float:
     """The score of a classical baseline that learns from the same labels as the models."""
-    train = micro_examples(name, "train", LABELS[name], seed)
+    train = micro_examples(name, "train", labels or LABELS[name], seed)
     validation = micro_examples(name, "validation", VALIDATION)
     test = micro_examples(name, "test", TEST)
     answers = BASELINES[baseline](*(converted(name, part) for part in (train, validation, test)))

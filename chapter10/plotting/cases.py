@@ -109,7 +109,7 @@ def confusion(
     return figure
 
 
-def grouped_bars(
+def lying_bars(
     groups: Mapping[str, Mapping[str, ArrayLike]],
     *,
     x_label: str,
