@@ -1,4 +1,4 @@
-"""``python -m chapter10``: train, fine-tune, generate, fill in blanks, look after data, measure.
+"""``python -m chapter10``: train, fine-tune, compare, generate, fill blanks, keep data, measure.
 
 Every command has ``--help`` with an example. What is wrong with the arguments or the files is said
 in one sentence, with exit status 2.
@@ -89,6 +89,18 @@ def make_parser() -> argparse.ArgumentParser:
     add.add_argument("--temperature", type=float, default=0.0, help="0, the default, is greedy")
     add.add_argument("--top-k", type=int, help="draw among the likeliest only")
     add.add_argument("--seed", type=int, default=0)
+
+    add = command(
+        "glue",
+        glue,
+        "fine-tune a BERT on the four micro-world tasks, one table",
+        "glue chapter10/models/bert-zh-micro",
+    )
+    add.add_argument("checkpoint", help="a folder or hub name, with its tokeniser")
+    add.add_argument("--scratch", action="store_true", help="take its sizes, but random weights")
+    add.add_argument("--labels", type=int, help="examples a task (default: each its own)")
+    add.add_argument("--seed", type=int, default=0)
+    add_threads(add)
 
     add = command(
         "fill",
@@ -196,6 +208,23 @@ def finetune(options: Any) -> None:
     print_table(("on test examples", "model", "baselines"), result.rows())
     for name, counts in (("examples", result.examples), ("left out", result.notes)):
         print(f"{name}: {', '.join(f'{key} {count:,}' for key, count in counts.items()) or 'none'}")
+
+
+def glue(options: Any) -> None:
+    """``glue CHECKPOINT``."""
+    import torch
+
+    from chapter10.experiments.glue import micro_glue
+
+    torch.set_num_threads(options.threads)
+    lines = micro_glue(
+        options.checkpoint, scratch=options.scratch, labels=options.labels, seed=options.seed
+    )
+    rows = [
+        (line.name, *(f"{score:.3f}" for score in (*line.scores.values(), line.average)))
+        for line in lines
+    ]
+    print_table(("share of right answers", *lines[0].scores, "average"), rows)
 
 
 def write(options: Any) -> None:

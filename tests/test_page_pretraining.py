@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
-import nbformat
 import pytest
 import torch
+from pages import run_page
 
 from chapter10 import Tokenizer, evidence
 from chapter10.experiments import pretraining as page
@@ -17,7 +15,6 @@ from chapter10.ngrams import BIGRAM, NEIGHBOURS, UNIGRAM, WIDE, ContextCounts
 from chapter10.objectives import IGNORE_INDEX
 from chapter10.training import History
 
-NOTEBOOK = Path(__file__).resolve().parent.parent / "book" / "pretraining.ipynb"
 SEED = 7
 
 
@@ -181,21 +178,6 @@ def test_the_page_fails_without_training(monkeypatch: pytest.MonkeyPatch) -> Non
         return History(losses=[6.2] * 1200)
 
     monkeypatch.setattr(page, "pretrain", idle)
-    failures = run_page()
+    failures = run_page("pretraining")
     assert "evidence.check" in "".join(failures)
     assert any("marks[-1]" in cell for cell in failures)
-
-
-def run_page() -> list[str]:
-    """Execute the page's code cells one after the other; return those whose assertion failed."""
-    namespace: dict[str, Any] = {"display": lambda *shown: None}
-    failed = []
-    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
-        if cell.cell_type != "code" or "google.colab" in cell.source:
-            continue
-        try:
-            exec(compile(cell.source, "book/pretraining.ipynb", "exec"), namespace)
-        except AssertionError:
-            failed.append(cell.source)
-    plt.close("all")
-    return failed

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from chapter10 import plotting
 from chapter10.plotting.style import WIDTH
+from chapter10.spread import summarise
 
 ROOT = Path(__file__).resolve().parent.parent
 RANDOM = np.random.default_rng(0)
@@ -40,11 +41,30 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "head_diagram of all tokens": lambda: plotting.head_diagram(
         TOKENS, dict.fromkeys(range(6), "NOUN"), "线性层 linear (17, H)"
     ),
+    "lying_bars": lambda: plotting.lying_bars(
+        {"名词": {"甲": [0.1, 0.3], "乙": 0.4}, "动词": {"甲": [0.2, 0.2], "乙": 0.9}},
+        x_label="正确率 accuracy",
+    ),
     "confusion": lambda: plotting.confusion(list("aab"), list("aba"), "ab", names=["甲", "乙"]),
     "by_group": lambda: plotting.by_group(
         {name: {"甲": RANDOM.random(5), "乙": 0.3} for name in "天地日"},
         y_label="准确率 accuracy",
         baselines={"乱猜 chance": 0.5},
+    ),
+    "span_scores": lambda: plotting.span_scores(
+        [*TOKENS, "。", *TOKENS], MAP.ravel()[:13], MAP.ravel()[:13], marked=[2, 3], title="谁？"
+    ),
+    "window_bars": lambda: plotting.window_bars(
+        20, [(0, 12), (8, 20)], (9, 11), ["0.90", "0.05"], x_label="词元 token"
+    ),
+    "intervals": lambda: plotting.intervals(
+        ["谁", "什么"],
+        {name: [summarise([0, 1, 1]), summarise([0, 1])] for name in ("预训练", "对照")},
+        y_label="完全匹配 exact match",
+        baselines={"四选一": 0.25},
+    ),
+    "stacked": lambda: plotting.stacked(
+        ["谁", "什么"], {"答对 right": [3, 20], "答错 wrong": [20, 3]}, y_label="题数 count"
     ),
     "matrix": lambda: plotting.matrix([[-1.0, 0.5]], ["我"], ["你", "他"], diverging=True),
     "large matrix": lambda: plotting.matrix(MAP, TOKENS, TOKENS, digits=None),
@@ -62,6 +82,14 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         {"训练后 trained": RANDOM.random(5), "随机 random": 0.2},
         y_label="份额 share",
         baselines={"均匀 1/T": 0.1},
+    ),
+    "grouped_bars": lambda: plotting.grouped_bars(
+        {"[CLS]": {"填空": RANDOM.random(5), "随机": 0.2}, "平均": {"随机": 0.3}},
+        y_label="准确率 accuracy",
+        baselines={"多数 majority": 0.5},
+    ),
+    "matrices": lambda: plotting.matrices(
+        [[[0.1, 0.9]], [[0.5, 0.5]], [[1, 0]]], ["一", "二", "三"], ["层"], ["头 1", "头 2"]
     ),
     "histogram": lambda: plotting.histogram(
         RANDOM.random(50), x_label="比例 rate", expected={"15 %": 0.15}

@@ -42,13 +42,46 @@ VALIDATION, TEST = 200, 1000
 SEARCH_SEED = 100
 """Learning rates are chosen with this seed, which no measurement uses."""
 RATES = (5e-4, 1e-3, 2e-3)
-BEST_RATES: dict[tuple[str, Start], float] = {}
-"""What `search_rate` found, on validation data at `LABELS` labels."""
+BEST_RATES: dict[tuple[str, Start], float] = {
+    ("sentiment", "pretrained"): 5e-4,
+    ("sentiment", "scratch"): 5e-4,
+    ("tagging", "pretrained"): 2e-3,
+    ("tagging", "scratch"): 2e-3,
+    ("nli", "pretrained"): 5e-4,
+    ("nli", "scratch"): 2e-3,
+    ("qa", "pretrained"): 2e-3,
+    ("qa", "scratch"): 2e-3,
+}
+"""What `search_rate` found, on validation data at the budget of `LABELS`."""
 
 
 def steps_for(labels: int) -> int:
     """Updates of 16 examples: 100 for few labels, four times through them for many."""
     return max(100, 4 * labels // 16)
+
+
+def training_config(
+    task: Task[Any, Any, Any],
+    rate: float,
+    steps: int,
+    seed: int,
+    *,
+    evaluations: int = 4,
+    progress: bool = False,
+) -> TrainingConfig:
+    """One fine-tuning: a tenth of the steps to warm up, and the weights best on validation kept."""
+    return TrainingConfig(
+        steps=steps,
+        learning_rate=rate,
+        warmup_steps=steps // 10,
+        eval_every=max(1, steps // evaluations),
+        patience=evaluations + 2,  # never stops early, but keeps the best weights
+        monitor=task.measure,
+        maximize=True,
+        seed=seed,
+        device="cpu",
+        progress=progress,
+    )
 
 
 @dataclass(frozen=True)
@@ -107,22 +140,20 @@ def train_model(
     prepare(model)
     labels = labels or LABELS[name]
     steps = steps or steps_for(labels)
-    config = TrainingConfig(
-        steps=steps,
-        learning_rate=rate or BEST_RATES[name, begin],
-        warmup_steps=steps // 10,
-        eval_every=max(1, steps // evaluations),
-        patience=evaluations + 2,  # never stops early, but keeps the best weights
-        monitor=task.measure,
-        maximize=True,
-        seed=seed,
-        device="cpu",
+    config = training_config(
+        task,
+        rate or BEST_RATES[name, begin],
+        steps,
+        seed,
+        evaluations=evaluations,
         progress=progress,
     )
-    train = micro_examples(name, "train", labels, seed)
-    validation = validation or micro_examples(name, "validation", VALIDATION)
-    shown = [[show(one) for one in converted(name, part)] for part in (train, validation)]
-    return Fitted(task, model, fit(task, model, *shown, config))
+    parts = (
+        micro_examples(name, "train", labels, seed),
+        validation or micro_examples(name, "validation", VALIDATION),
+    )
+    train, chosen_by = ([show(one) for one in converted(name, part)] for part in parts)
+    return Fitted(task, model, fit(task, model, train, chosen_by, config))
 
 
 def judged(name: str, fitted: Fitted, split: Split = "test", count: int = TEST) -> list[bool]:
@@ -163,9 +194,9 @@ def search_rate(name: str, begin: Start) -> float:
 
 
 @lru_cache(maxsize=64)
-def baseline_score(name: str, baseline: str, seed: int) -> float:
+def baseline_score(name: str, baseline: str, seed: int, labels: int | None = None) -> float:
     """The score of a classical baseline that learns from the same labels as the models."""
-    train = micro_examples(name, "train", LABELS[name], seed)
+    train = micro_examples(name, "train", labels or LABELS[name], seed)
     validation = micro_examples(name, "validation", VALIDATION)
     test = micro_examples(name, "test", TEST)
     answers = BASELINES[baseline](*(converted(name, part) for part in (train, validation, test)))

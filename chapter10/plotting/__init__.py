@@ -13,10 +13,19 @@ Call :func:`use_style` once on a page; each function here then returns one matpl
   test holds every picture of the book to that.
 """
 
-from chapter10.plotting.cases import by_group, confusion, head_diagram
-from chapter10.plotting.charts import bars, curves, histogram, mean_interval
+from chapter10.plotting.answers import intervals, span_scores, stacked, window_bars
+from chapter10.plotting.cases import by_group, confusion, head_diagram, lying_bars
+from chapter10.plotting.charts import (
+    bars,
+    curves,
+    grouped_bars,
+    histogram,
+    mean_interval,
+    panels,
+)
 from chapter10.plotting.diagrams import encoder_flow, token_rows
-from chapter10.plotting.heatmaps import attention_maps, matrix
+from chapter10.plotting.finetuning import loss_surfaces, part_origins
+from chapter10.plotting.heatmaps import attention_maps, matrices, matrix
 from chapter10.plotting.style import COLORS, FONT_FAMILY, use_style
 
 __all__ = [
@@ -28,10 +37,20 @@ __all__ = [
     "confusion",
     "curves",
     "encoder_flow",
+    "grouped_bars",
     "head_diagram",
     "histogram",
+    "intervals",
+    "loss_surfaces",
+    "lying_bars",
+    "matrices",
     "matrix",
     "mean_interval",
+    "panels",
+    "part_origins",
+    "span_scores",
+    "stacked",
     "token_rows",
     "use_style",
+    "window_bars",
 ]

@@ -109,6 +109,56 @@ def confusion(
     return figure
 
 
+def lying_bars(
+    groups: Mapping[str, Mapping[str, ArrayLike]],
+    *,
+    x_label: str,
+    digits: int = 2,
+) -> Figure:
+    """Lying bars, those of a group side by side, for names that would not fit below standing ones.
+
+    Args:
+        groups: name, from top to bottom -> name of the series -> one number, or one for each seed,
+            which gives an interval of 95 %. All groups have the same series, at most three.
+        x_label: what is measured, with its unit.
+        digits: after the point, in the numbers beside the bars.
+    """
+    series = list(next(iter(groups.values())))
+    height = 0.8 / len(series)
+    figure, (axes,) = new_figure(0.9 + 0.26 * len(series) * len(groups))
+    for number, (name, role, hatch) in enumerate(
+        zip(series, ("model", "control", "second"), ("", "//", ".."), strict=False)
+    ):
+        found = [mean_interval(np.atleast_1d(group[name])) for group in groups.values()]
+        means, halves = np.array(found, dtype=float).T
+        places = np.arange(len(groups)) + (number - (len(series) - 1) / 2) * height
+        axes.barh(
+            places,
+            means,
+            height=0.9 * height,
+            xerr=halves if halves.any() else None,
+            ecolor=COLORS["ink"],
+            color=COLORS[role],
+            hatch=hatch,
+            edgecolor="white",
+            label=name,
+        )
+        for place, mean, half in zip(places, means, halves, strict=True):
+            axes.annotate(
+                f"{mean:.{digits}f}",
+                (mean + half, place),
+                (4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=10,
+            )
+    axes.set_yticks(range(len(groups)), list(groups))
+    axes.invert_yaxis()
+    axes.margins(x=0.12, y=0.01)
+    finish(axes, x_label, "", "", legend=True)
+    return figure
+
+
 def by_group(
     groups: Mapping[str, Mapping[str, ArrayLike]],
     *,

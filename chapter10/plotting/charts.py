@@ -81,6 +81,49 @@ def curves(
     return figure
 
 
+def panels(
+    parts: Mapping[str, tuple[Sequence[float], Mapping[str, ArrayLike]]],
+    *,
+    x_label: str,
+    y_label: str,
+    baselines: Mapping[str, Mapping[str, float]] | None = None,
+    log_x: bool = False,
+    columns: int = 2,
+) -> Figure:
+    """Several small `curves` on one scale, with one legend.
+
+    Args:
+        parts: title -> x (n,) and, by name, values (n,) or (seeds, n), which get a band.
+        x_label: what x is, in both languages.
+        y_label: what y is, with its unit.
+        baselines: title -> name -> height of a horizontal line.
+        log_x: logarithmic x axis.
+        columns: panels in one row.
+    """
+    columns = min(columns, len(parts))
+    rows = -(-len(parts) // columns)
+    figure, axes = new_figure(0.9 + 2.3 * rows, rows, columns)
+    for one, (title, (x, series)) in zip(axes, parts.items(), strict=False):
+        for i, (name, values) in enumerate(series.items()):
+            mean, half = mean_interval(np.atleast_2d(np.asarray(values, dtype=float)))
+            (line,) = one.plot(x, mean, label=name, marker=MARKERS[i % 5], markersize=4)
+            one.fill_between(x, mean - half, mean + half, color=line.get_color(), alpha=0.2, lw=0)
+        draw_baselines(one, (baselines or {}).get(title, {}))
+        one.set_title(title)
+        one.sharey(axes[0])
+        if log_x:
+            one.set_xscale("log")
+    for one in axes[len(parts) :]:
+        one.set_axis_off()
+    for one in axes[::columns]:
+        one.set_ylabel(y_label)
+    for one in axes[max(0, len(parts) - columns) : len(parts)]:
+        one.set_xlabel(x_label)
+    names = {n: h for one in axes for h, n in zip(*one.get_legend_handles_labels(), strict=True)}
+    figure.legend(names.values(), names, loc="outside lower center", ncols=2)
+    return figure
+
+
 def bars(
     groups: Mapping[str, ArrayLike],
     *,
@@ -117,6 +160,47 @@ def bars(
     axes.margins(y=0.15)
     draw_baselines(axes, baselines or {})
     finish(axes, "", y_label, title, legend=bool(baselines))
+    return figure
+
+
+def grouped_bars(
+    groups: Mapping[str, Mapping[str, ArrayLike]],
+    *,
+    y_label: str,
+    title: str = "",
+    baselines: Mapping[str, float] | None = None,
+) -> Figure:
+    """:func:`bars` side by side: a group for each name, in it one bar for each series.
+
+    Args:
+        groups: name -> series -> (seeds,) or one number; a group may lack a series.
+        y_label: what is measured, with its unit.
+        title: above the axes.
+        baselines: name -> height of a horizontal line.
+    """
+    series = list(dict.fromkeys(name for group in groups.values() for name in group))
+    figure, (axes,) = new_figure(4.2)
+    colors = [COLORS[role] for role in ("model", "control", "second", "third")]
+    hatches = ("", "//", "..", "xx")  # so that colour alone tells nothing
+    width = 0.8 / len(series)
+    for i, group in enumerate(groups.values()):
+        for j, name in enumerate(series):
+            if name not in group:
+                continue
+            seeds = np.atleast_1d(np.asarray(group[name], dtype=float))
+            mean, half = mean_interval(seeds)
+            x = i + (j - (len(series) - 1) / 2) * width
+            axes.bar(
+                x, mean, width, color=colors[j % 4], hatch=hatches[j % 4], edgecolor="white",
+                label=name if name not in axes.get_legend_handles_labels()[1] else None,
+            )  # fmt: skip
+            if len(seeds) > 1:
+                axes.errorbar(x, mean, yerr=half, color=COLORS["ink"], capsize=3, linewidth=1.2)
+                spread = np.linspace(-0.25, 0.25, len(seeds)) * width
+                axes.plot(x + spread, seeds, ".", color=COLORS["ink"], markersize=3, ls="none")
+    axes.set_xticks(range(len(groups)), list(groups))
+    draw_baselines(axes, baselines or {})
+    finish(axes, "", y_label, title, legend=True)
     return figure
 
 

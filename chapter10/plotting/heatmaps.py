@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike
 
-from chapter10.plotting.style import new_figure, text_units
+from chapter10.plotting.style import WIDTH, new_figure, text_units
 
 
 def draw_cells(
@@ -80,6 +80,47 @@ def matrix(
     axes.set_title(title)
     if digits is None:
         figure.colorbar(image, ax=axes, shrink=0.8)
+    return figure
+
+
+def matrices(
+    values: Sequence[ArrayLike],
+    titles: Sequence[str],
+    row_labels: Sequence[str],
+    column_labels: Sequence[str],
+    *,
+    columns: int = 2,
+    digits: int | None = 2,
+) -> Figure:
+    """Several matrices of shares with the same labels, on one scale from 0 to 1.
+
+    Args:
+        values: one (rows, columns) for each matrix.
+        titles: one for each matrix.
+        row_labels: one for each row.
+        column_labels: one for each column.
+        columns: matrices in one row of the figure.
+        digits: after the point; None writes no numbers.
+
+    Raises:
+        ValueError: labels, titles and values differ in number.
+    """
+    arrays = [np.asarray(one, dtype=float) for one in values]
+    if len(arrays) != len(titles):
+        raise ValueError(f"{len(arrays)} maps have {len(titles)} titles; give one title for each.")
+    for array in arrays:
+        check_labels(array, row_labels, column_labels)
+    columns = min(columns, len(arrays))
+    rows = -(-len(arrays) // columns)
+    cell = WIDTH / columns / (len(column_labels) + 1.5)
+    figure, axes = new_figure(rows * (0.7 + cell * len(row_labels)), rows, columns)
+    for one, array, title in zip(axes, arrays, titles, strict=False):
+        draw_cells(
+            one, array, row_labels, column_labels, low=0.0, high=1.0, cmap="Blues", digits=digits
+        )
+        one.set_title(title)
+    for one in axes[len(arrays) :]:
+        one.set_axis_off()
     return figure
 
 

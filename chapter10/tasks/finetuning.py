@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from chapter10.bert import BertConfig
 from chapter10.checkpoints import CONFIG_FILE
@@ -258,7 +259,7 @@ def learning_rate_for(config: BertConfig) -> float:
 
 def fit(
     task: Task[Any, Any, Any],
-    model: TaskModel,
+    model: nn.Module,
     examples: Sequence[Any],
     validation: Sequence[Any],
     config: TrainingConfig,

@@ -133,24 +133,25 @@ def _word(example: Tagged) -> str:
 
 
 def _questions(asked: Sequence[Asked]) -> dict[str, float]:
-    def overlap(question: Asked) -> tuple[int, int]:
-        tokens = question.context_sentence.tokens
-        wanted = {t.text.lower() for t in question.question_sentence.tokens if t.tag != "PUNCT"}
-        ends = [i for i, t in enumerate(tokens) if t.text in ("。", ".")]
-        starts = [0, *(end + 1 for end in ends)]
-        common = [
-            len(wanted & {t.text.lower() for t in tokens[a:b]})
-            for a, b in zip(starts, ends, strict=False)
-        ]
-        best = common.index(max(common))
-        return question.candidates[best]
-
     total = len(asked)
     return {
         "questions: first candidate": sum(q.candidates[0] == q.span for q in asked) / total,
         "questions: last candidate": sum(q.candidates[-1] == q.span for q in asked) / total,
-        "questions: most shared words": sum(overlap(q) == q.span for q in asked) / total,
+        "questions: most shared words": sum(most_shared(q) == q.span for q in asked) / total,
     }
+
+
+def most_shared(question: Asked) -> tuple[int, int]:
+    """The candidate in the sentence that shares most words with the question."""
+    tokens = question.context_sentence.tokens
+    wanted = {t.text.lower() for t in question.question_sentence.tokens if t.tag != "PUNCT"}
+    ends = [i for i, t in enumerate(tokens) if t.text in ("。", ".")]
+    starts = [0, *(end + 1 for end in ends)]
+    common = [
+        len(wanted & {t.text.lower() for t in tokens[a:b]})
+        for a, b in zip(starts, ends, strict=False)
+    ]
+    return question.candidates[common.index(max(common))]
 
 
 def _senses(world: World, sizes: dict[str, int], seed: int) -> dict[str, float]:

@@ -1,0 +1,298 @@
+"""What the page `fine-tuning` runs (claims B8, B9 and B10): one body, two starts, four tasks.
+
+What is copied, what starts random, how far each part moves, and how the loss falls from either
+start. How it looks around both is in :mod:`chapter10.experiments.loss_surface`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from chapter10.bert import Bert
+from chapter10.claims import Experiment, Measured
+from chapter10.experiments.downstream import (
+    ARMS,
+    CHECKPOINT,
+    LABELS,
+    RATES,
+    SEARCH_SEED,
+    STARTS,
+    TEST,
+    VALIDATION,
+    Fitted,
+    Start,
+    judged,
+    share,
+    steps_for,
+    train_model,
+)
+from chapter10.experiments.glue import Line, baseline_line
+from chapter10.formats import is_head
+from chapter10.models import shipped
+from chapter10.tasks import MICRO_TASKS, TaskModel
+
+TITLES = {"sentiment": "情感", "tagging": "词性", "nli": "推理", "qa": "问答"}
+"""The tasks as the page and the stored rows name them."""
+HEAD, POOLER, EMBEDDINGS = "任务头", "池化层", "嵌入"
+QUARTERS = 4
+"""The training losses of a run are averaged over so many parts of it."""
+
+Weights = Mapping[str, Tensor]
+
+
+# --- the parts of a model
+
+
+def part_of(name: str) -> str:
+    """Which part of a task's model a parameter belongs to, as the page names it."""
+    if is_head(name):
+        return HEAD
+    if "pooler." in name:
+        return POOLER
+    if "embeddings." in name:
+        return EMBEDDINGS
+    number = next(piece for piece in name.split(".") if piece.isdigit())
+    return f"第 {int(number) + 1} 层"
+
+
+def parts_of(model: TaskModel) -> dict[str, list[str]]:
+    """The names of the parameters of each part, from the input up."""
+    found: dict[str, list[str]] = {}
+    for name, _ in model.named_parameters():
+        found.setdefault(part_of(name), []).append(name)
+    return found
+
+
+def weights_of(model: TaskModel) -> dict[str, Tensor]:
+    """A copy of every parameter, by name."""
+    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+
+
+def origins(model: TaskModel, checkpoint: Path | str | None = None) -> dict[str, str]:
+    """For each part whether its numbers are those of the checkpoint: "copied" or "random"."""
+    body = dict(Bert.from_pretrained(checkpoint or shipped(CHECKPOINT)).named_parameters())
+    now = dict(model.named_parameters())
+    return {
+        part: "copied"
+        if all(
+            name.removeprefix("bert.") in body
+            and torch.equal(now[name], body[name.removeprefix("bert.")])
+            for name in names
+        )
+        else "random"
+        for part, names in parts_of(model).items()
+    }
+
+
+def moved(before: Weights, model: TaskModel) -> dict[str, float]:
+    """For each part the distance from its start, as a share of its length at the start.
+
+    Both are Euclidean, over all numbers of the part.
+    """
+    after = dict(model.named_parameters())
+    with torch.no_grad():
+        return {
+            part: (_length(after[n] - before[n] for n in names) / _length(before[n] for n in names))
+            for part, names in parts_of(model).items()
+        }
+
+
+def _length(tensors: Any) -> float:
+    return float(torch.stack([tensor.norm() for tensor in tensors]).norm())
+
+
+# --- what is trained
+
+VARIANTS: Mapping[str, Callable[[str], bool]] = {
+    "全部": lambda part: True,
+    "最后一层": lambda part: part not in (EMBEDDINGS, "第 1 层", "第 2 层"),
+    "只有头": lambda part: part == HEAD,
+}
+"""Variant -> whether a part gets gradients; the last of three layers, the pooler and the head."""
+VARIANT_TRIED = (*RATES, 5e-3, 1e-2)
+VARIANT_RATES: dict[str, float] = {}
+"""What `search_variant_rate` found for the frozen variants; few parameters bear larger steps."""
+
+
+def freeze(variant: str) -> Callable[[TaskModel], None]:
+    """For ``train_model(prepare=…)``: gradients only for the parts of a variant."""
+    trained = VARIANTS[variant]
+
+    def prepare(model: TaskModel) -> None:
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(trained(part_of(name)))
+
+    return prepare
+
+
+# --- one fine-tuning, and what is kept of it
+
+
+def tune(
+    name: str, begin: Start, seed: int, variant: str = "全部"
+) -> tuple[Fitted, dict[str, Tensor]]:
+    """One fine-tuning at the budget of the task, and the weights that it began with."""
+    before: dict[str, Tensor] = {}
+
+    def prepare(model: TaskModel) -> None:
+        before.update(weights_of(model))
+        freeze(variant)(model)
+
+    rate = VARIANT_RATES.get(variant)
+    fitted = train_model(name, begin, seed, rate=rate, prepare=prepare)
+    return fitted, before
+
+
+def search_variant_rate(variant: str) -> float:
+    """The rate of `VARIANT_TRIED` that is best on validation data of the first task; it prints."""
+    scores = {}
+    for rate in VARIANT_TRIED:
+        fitted = train_model(
+            "sentiment", "pretrained", SEARCH_SEED, rate=rate, prepare=freeze(variant)
+        )
+        scores[rate] = share(judged("sentiment", fitted, "validation", VALIDATION))
+        print(f"{variant} {rate:.0e} {scores[rate]:.3f}", flush=True)
+    return max(VARIANT_TRIED, key=lambda rate: scores[rate])
+
+
+def quarters(losses: Sequence[float]) -> list[float]:
+    """The mean loss of each quarter of a run, in nats."""
+    return [float(part.mean()) for part in np.array_split(np.array(losses), QUARTERS)]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """quarters: see `quarters`. score: right answers on test examples. moved: see `moved`."""
+
+    quarters: Sequence[float]
+    score: float
+    moved: Mapping[str, float]
+
+
+@lru_cache(maxsize=128)
+def outcome(name: str, begin: Start, seed: int, variant: str = "全部") -> Outcome:
+    """What is kept of a fine-tuning; one run serves all three claims."""
+    fitted, before = tune(name, begin, seed, variant)
+    return Outcome(
+        quarters=quarters(fitted.history.losses),
+        score=share(judged(name, fitted)),
+        moved=moved(before, fitted.model),
+    )
+
+
+def gap(pretrained: Sequence[float], scratch: Sequence[float]) -> float:
+    """How far the loss from scratch lies above the other, from the quarters of both, in nats.
+
+    The smaller of two gaps: over the whole run (falls faster) and over its end (ends lower).
+    """
+    gaps = np.array(scratch) - np.array(pretrained)
+    return float(min(gaps.mean(), gaps[-1]))
+
+
+# --- evidence: the same functions over seeds
+
+PARTS = (EMBEDDINGS, "第 1 层", "第 2 层", "第 3 层", POOLER, HEAD)
+MODEL_ROWS = {ARMS[begin]: begin for begin in STARTS}
+BASELINE_ROWS = {"词袋": "bag of words", "最常见": "majority"}
+LEAD = "领先"
+
+
+def _named(title: str) -> str:
+    return next(name for name, known in TITLES.items() if known == title)
+
+
+def _steps(name: str) -> int:
+    return steps_for(LABELS[name])
+
+
+def _run_distance(arm: str, seed: int) -> Measured:
+    """One arm of B8: TASK and TASK·随机起点 are the part that moved least. START·PART, 冻结的主体
+    and VARIANT·分数 are of the first task."""
+    title, _, what = arm.partition("·")
+    if title in TITLES.values():
+        name, begin = _named(title), STARTS[bool(what)]
+        return Measured(min(outcome(name, begin, seed).moved.values()), _steps(name))
+    steps = _steps("sentiment")
+    if title in MODEL_ROWS:
+        return Measured(outcome("sentiment", MODEL_ROWS[title], seed).moved[what], steps)
+    if arm == "冻结的主体":
+        found = outcome("sentiment", "pretrained", seed, "只有头").moved
+        return Measured(max(value for part, value in found.items() if part != HEAD), steps)
+    return Measured(outcome("sentiment", "pretrained", seed, title).score, steps)
+
+
+def _run_loss(arm: str, seed: int) -> Measured:
+    """One arm of B9: TASK is the gap, TASK·START·QUARTER the mean loss there."""
+    title, *rest = arm.split("·")
+    name = _named(title)
+    runs = {begin: outcome(name, begin, seed).quarters for begin in STARTS}
+    steps = _steps(name)
+    if not rest:
+        return Measured(gap(runs["pretrained"], runs["scratch"]), steps)
+    return Measured(runs[MODEL_ROWS[rest[0]]][int(rest[1]) - 1], steps)
+
+
+def model_line(row: str, seed: int) -> Line:
+    """The scores of a start on every task."""
+    begin = MODEL_ROWS[row]
+    return Line(row, {name: outcome(name, begin, seed).score for name in MICRO_TASKS})
+
+
+def _run_glue(arm: str, seed: int) -> Measured:
+    """One arm of B10: the lead of the pretrained start, or the average of a row, ROW·TASK."""
+    steps = sum(map(_steps, TITLES))
+    if arm == LEAD:
+        rivals = (model_line(ARMS["scratch"], seed), baseline_line("bag of words", seed))
+        best = max(rival.average for rival in rivals)
+        lead = model_line(ARMS["pretrained"], seed).average - best
+        return Measured(lead, steps)
+    row, _, title = arm.partition("·")
+    if row in MODEL_ROWS:
+        line, steps = model_line(row, seed), _steps(_named(title)) if title else steps
+    else:
+        line, steps = baseline_line(BASELINE_ROWS[row], seed), 0
+    return Measured(line.scores[_named(title)] if title else line.average, steps)
+
+
+_BUDGETS = "、".join(f"{title} {LABELS[name]}" for name, title in TITLES.items())
+_DATA = f"微世界，标注 {_BUDGETS}"
+_ROWS = (*MODEL_ROWS, *BASELINE_ROWS)
+
+EXPERIMENTS = {
+    "B8": Experiment(
+        arms=tuple(TITLES.values()),
+        controls=(
+            *(f"{title}·随机起点" for title in TITLES.values()),
+            *(f"{row}·{part}" for row in MODEL_ROWS for part in PARTS),
+            "冻结的主体",
+            *(f"{variant}·分数" for variant in VARIANTS),
+        ),
+        run=_run_distance,
+        data=_DATA + f"；按部分的距离和分数是情感任务的，测试 {TEST} 例",
+    ),
+    "B9": Experiment(
+        arms=tuple(TITLES.values()),
+        controls=tuple(
+            f"{title}·{row}·{quarter}"
+            for title in TITLES.values()
+            for row in MODEL_ROWS
+            for quarter in range(1, QUARTERS + 1)
+        ),
+        run=_run_loss,
+        data=_DATA + "；训练损失",
+    ),
+    "B10": Experiment(
+        arms=(LEAD,),
+        controls=(*_ROWS, *(f"{row}·{title}" for row in _ROWS for title in TITLES.values())),
+        run=_run_glue,
+        data=_DATA + f"，测试 {TEST} 例",
+    ),
+}
