@@ -28,7 +28,7 @@ from chapter10.tasks.classification import ClassRow
 
 NAME = "nli"
 LABELS = downstream.LABELS[NAME]
-RATES: dict[Start, float] = {"pretrained": 1e-3, "scratch": 1e-3}
+RATES: dict[Start, float] = {"pretrained": 5e-4, "scratch": 5e-4}
 """Learning rates, the best of ``downstream.RATES`` on validation pairs in known wordings."""
 RELATIONS: Mapping[str, str] = {"entailment": "蕴含", "neutral": "中立", "contradiction": "矛盾"}
 KINDS: Mapping[str, str] = {
@@ -63,6 +63,22 @@ def one_of_each(found: Sequence[Inference]) -> list[Inference]:
 # --- what needs no reading of both sentences
 
 NEGATIONS = "不没忘"
+PREMISE_ONLY: Mapping[str, float] = {
+    "kind_of": 1 / 3,
+    "forget": 2 / 3,
+    "taller": 1 / 3,
+    "first_then": 2 / 3,
+    "given": 1 / 2,
+    "only": 2 / 3,
+    "mood": 2 / 3,
+}
+"""What reading only how the premise is worded gets right, worked out from ``inference.yml``.
+
+Where neutral premises have wordings of their own, a third of the pairs are recognised by these,
+and half of the others guessed. Where all premises are worded alike, one guesses among three. A
+denied gift is never neutral (half of a third), one that was made is neutral every second time
+(half of two thirds).
+"""
 
 
 def overlap(pair: Inference) -> float:
