@@ -210,17 +210,13 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_every_arm_runs() -> None:
     experiment = page.EXPERIMENTS["B14"]
     assert experiment.arms == ("领先", "领先·老说法")
-    skipped = set(page.OF_CASE.values()) | {"most frequent class"}  # tested with the four cases
-    values = {
-        arm: experiment.run(arm, 0).value
-        for arm in (*experiment.arms, *experiment.controls)
-        if arm not in skipped
-    }
-    assert len(values) == len(experiment.arms) + len(experiment.controls) - len(skipped)
+    values = {arm: experiment.run(arm, 0).value for arm in (*experiment.arms, *experiment.controls)}
     assert values["领先"] == values["领先·老说法"] == 0  # both starts are the same idle model
-    assert values["预训练 1024"] == values["预训练 16"]
+    assert values["预训练 4096"] == values["预训练 16"]
+    with pytest.raises(ValueError, match="no arm '预训练 17'"):
+        experiment.run("预训练 17", 0)
     kinds = [values[f"预训练·老说法·{kind}"] for kind in page.KINDS.values()]
-    assert min(kinds) <= values["预训练 1024·老说法"] <= max(kinds)
+    assert min(kinds) <= values["预训练 4096·老说法"] <= max(kinds)
 
 
 # --- the page
