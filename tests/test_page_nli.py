@@ -201,9 +201,12 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every training idle, and exams of 60."""
     monkeypatch.setattr(downstream, "train_model", idle)
     monkeypatch.setattr(page, "TEST", 60)
+    monkeypatch.setattr(page, "LABELS", 256)
     page.test_answers.cache_clear()
+    page.shortcut_scores.cache_clear()
     yield
     page.test_answers.cache_clear()
+    page.shortcut_scores.cache_clear()
 
 
 @pytest.mark.usefixtures("_small")
