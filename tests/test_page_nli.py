@@ -198,9 +198,9 @@ def test_by_label_counts_each_relation_by_itself() -> None:
 
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every training idle, and exams of 60."""
+    """Every training idle, and exams of 40."""
     monkeypatch.setattr(downstream, "train_model", idle)
-    monkeypatch.setattr(page, "TEST", 60)
+    monkeypatch.setattr(page, "TEST", 40)
     monkeypatch.setattr(page, "LABELS", 256)
     page.test_answers.cache_clear()
     page.shortcut_scores.cache_clear()
@@ -227,7 +227,7 @@ def test_every_arm_runs() -> None:
 
 def test_the_shortcut_is_worked_out_right() -> None:
     """A reader of premises alone comes near the numbers that the page works out."""
-    train, known = page.pairs("train", 2000, SEED), page.pairs("train", 500, SEED + 1)
+    train, known = page.pairs("train", 1000, SEED), page.pairs("train", 500, SEED + 1)
     found = page.by_kind(known, page.premise_answers(train, VALIDATION, known))
     for kind, expected in page.PREMISE_ONLY.items():
         assert abs(found[kind] - expected) < 0.2, (kind, found[kind])
@@ -236,11 +236,14 @@ def test_the_shortcut_is_worked_out_right() -> None:
 
 
 def test_the_page_fails_without_fine_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every cell runs as it stands, but neither model learns; the page has to notice."""
-
+    """Every cell runs as it stands, but the model does not learn; the page has to notice."""
     monkeypatch.setattr(downstream, "train_model", idle)
+    monkeypatch.setattr(page, "LABELS", 500)  # for the shortcuts, to be quick
+    monkeypatch.setattr(page, "TEST", 300)
+    page.shortcut_scores.cache_clear()
     failures = run_page()
-    assert any("before + 0.1" in cell for cell in failures)
+    page.shortcut_scores.cache_clear()
+    assert any("evidence.check" in cell for cell in failures)
 
 
 def run_page() -> list[str]:
