@@ -118,7 +118,7 @@ VARIANTS: Mapping[str, Callable[[str], bool]] = {
 }
 """Variant -> whether a part gets gradients; the last of three layers, the pooler and the head."""
 VARIANT_TRIED = (*RATES, 5e-3, 1e-2)
-VARIANT_RATES = {"最后一层": 5e-4, "只有头": 1e-3}
+VARIANT_RATES = {"最后一层": 1e-2, "只有头": 1e-3}
 """What `search_variant_rate` found for the frozen variants; few parameters bear larger steps."""
 
 
