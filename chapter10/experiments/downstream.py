@@ -148,10 +148,12 @@ def train_model(
         evaluations=evaluations,
         progress=progress,
     )
-    train = micro_examples(name, "train", labels, seed)
-    validation = validation or micro_examples(name, "validation", VALIDATION)
-    shown = [[show(one) for one in converted(name, part)] for part in (train, validation)]
-    return Fitted(task, model, fit(task, model, *shown, config))
+    parts = (
+        micro_examples(name, "train", labels, seed),
+        validation or micro_examples(name, "validation", VALIDATION),
+    )
+    train, chosen_by = ([show(one) for one in converted(name, part)] for part in parts)
+    return Fitted(task, model, fit(task, model, train, chosen_by, config))
 
 
 def judged(name: str, fitted: Fitted, split: Split = "test", count: int = TEST) -> list[bool]:
