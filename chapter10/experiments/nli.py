@@ -309,9 +309,13 @@ def same_relation(found: Sequence[Inference], answers: Sequence[str]) -> float:
 
 
 GAIN = "领先"
+_SERIES: tuple[tuple[Start, str], ...] = (
+    ("pretrained", KNOWN),
+    ("scratch", KNOWN),
+    ("pretrained", NEW),
+)
 SERIES: Mapping[str, tuple[Start, str]] = {
-    f"{ARMS[begin]}·{wordings}": (begin, wordings)
-    for begin, wordings in (("pretrained", KNOWN), ("scratch", KNOWN), ("pretrained", NEW))
+    f"{ARMS[begin]}·{wordings}": (begin, wordings) for begin, wordings in _SERIES
 }
 """What is told apart by kind -> start and wordings."""
 _CURVE = {

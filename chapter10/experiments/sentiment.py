@@ -24,11 +24,11 @@ from chapter10.experiments.downstream import (
     converted,
     make_task,
     rights,
+    training_config,
 )
 from chapter10.models import shipped
 from chapter10.tasks import BASELINES, Classification, TextExample, fit, micro_examples, start
 from chapter10.tasks.classification import ClassRow
-from chapter10.training import TrainingConfig
 
 NAME = "sentiment"
 KIND_NAMES = {
@@ -113,20 +113,9 @@ def train_familiar(
     """Fine-tune on `train`; the weights best on `validation`, familiar reviews too, are kept."""
     task = make_task(NAME)
     model = start(task, shipped(CHECKPOINT), seed=seed, pretrained=begin == "pretrained")
-    config = TrainingConfig(
-        steps=FAMILIAR_STEPS,
-        learning_rate=FAMILIAR_RATE,
-        warmup_steps=FAMILIAR_STEPS // 10,
-        eval_every=FAMILIAR_STEPS // 4,
-        patience=6,  # never stops early, but keeps the best weights
-        monitor=task.measure,
-        maximize=True,
-        seed=seed,
-        device="cpu",
-        progress=True,
-    )
-    parts = (converted(NAME, part) for part in (train, validation))
-    return Fitted(task, model, fit(task, model, *parts, config))
+    config = training_config(task, FAMILIAR_RATE, FAMILIAR_STEPS, seed, progress=True)
+    known, chosen_by = (converted(NAME, part) for part in (train, validation))
+    return Fitted(task, model, fit(task, model, known, chosen_by, config))
 
 
 # --- answers
