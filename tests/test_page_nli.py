@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
-import nbformat
 import pytest
+from pages import run_page
 
 from chapter10.experiments import downstream, wordings
 from chapter10.experiments import nli as page
@@ -20,7 +18,6 @@ from chapter10.models import shipped
 from chapter10.tasks import start
 from chapter10.training import History
 
-NOTEBOOK = Path(__file__).resolve().parent.parent / "book" / "nli.ipynb"
 SEED = 7
 VALIDATION = page.pairs("validation", 200)
 
@@ -241,21 +238,6 @@ def test_the_page_fails_without_fine_tuning(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(page, "LABELS", 500)  # for the shortcuts, to be quick
     monkeypatch.setattr(page, "TEST", 300)
     page.shortcut_scores.cache_clear()
-    failures = run_page()
+    failures = run_page("nli")
     page.shortcut_scores.cache_clear()
     assert any("evidence.check" in cell for cell in failures)
-
-
-def run_page() -> list[str]:
-    """Execute the page's code cells one after the other; return those whose assertion failed."""
-    namespace: dict[str, Any] = {"display": lambda *shown: None}
-    failed = []
-    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
-        if cell.cell_type != "code" or "google.colab" in cell.source:
-            continue
-        try:
-            exec(compile(cell.source, "book/nli.ipynb", "exec"), namespace)
-        except AssertionError:
-            failed.append(cell.source)
-    plt.close("all")
-    return failed
