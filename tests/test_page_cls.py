@@ -210,18 +210,46 @@ def test_a_frozen_probe_reads_the_class_where_it_stands(monkeypatch: pytest.Monk
     draw = torch.Generator().manual_seed(0)
 
     def planted(bert: Any, task: Any, asked: Any) -> dict[str, Any]:
-        found = {
-            pooling: torch.randn(len(asked), 4, generator=draw).numpy() for pooling in lib.POOLINGS
-        }
-        found["mean"][:, 0] = [5.0 if one.label == "positive" else -5.0 for one in asked]
+        found = {p: torch.randn(len(asked), 4, generator=draw).numpy() for p in lib.POOLINGS}
+        found["mean"][:, 0] = [5.0 if one.label == "right" else -5.0 for one in asked]
         return found
 
     monkeypatch.setattr(page, "vectors", planted)
     page.held_out_vectors.cache_clear()
-    scores = page.frozen_scores.__wrapped__("sentiment", "order", 3, "validation")
+    scores = page.frozen_scores.__wrapped__("order", "order", 3, "validation")
     page.held_out_vectors.cache_clear()
     assert scores["mean"] == 1.0
     assert max(score for pooling, score in scores.items() if pooling != "mean") < 0.7
+
+
+@pytest.mark.parametrize("name", page.QUESTIONS)
+def test_splits_share_no_text_and_classes_are_balanced(name: str) -> None:
+    parts = [page.examples(name, "train", 3), page.examples(name, "validation")]
+    parts.append(page.examples(name, "test"))
+    texts = [{(one.text, one.pair) for one in part} for part in parts]
+    assert [len(found) for found in texts] == [page.QUESTIONS[name].budget, 200, 1000]
+    assert not texts[0] & texts[1] | texts[0] & texts[2] | texts[1] & texts[2]
+    classes = page.QUESTIONS[name].labels
+    for label in classes:
+        share = sum(one.label == label for one in parts[-1]) / 1000
+        assert abs(share - 1 / len(classes)) < 0.05
+    assert page.examples(name, "train", 3) != page.examples(name, "train", 4)
+
+
+def test_too_many_examples_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    question = page.Question(title="", labels="ab", budget=9, write=lambda *asked: [])
+    monkeypatch.setattr(page, "QUESTIONS", {"none": question})
+    with pytest.raises(ValueError, match=r"only 0 different.*of 9 asked for"):
+        page.examples("none", "train")
+
+
+def test_swapped_sentences_are_those_of_the_story() -> None:
+    """Each pair stands in a story, in the order that its label says."""
+    stories = page.make_documents(page.world("full"), 30, seed="x", split="validation")
+    told = {"".join(sentence.text for sentence in story.sentences) for story in stories}
+    for one in page.QUESTIONS["order"].write(30, "x", "validation"):
+        first, second = (one.text, one.pair) if one.label == "right" else (one.pair, one.text)
+        assert any(f"{first}{second}" in story for story in told)
 
 
 def test_the_page_fails_without_training(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,4 +269,5 @@ def test_the_page_fails_without_training(monkeypatch: pytest.MonkeyPatch) -> Non
     failures = "".join(run_page("cls"))
     for cached in (page.held_out_vectors, page.frozen_scores, page.tuned_score):
         cached.cache_clear()
-    assert "MARGIN" in failures
+    assert "FLOOR" in failures
+    assert "TAUGHT" in failures

@@ -6,10 +6,10 @@ trained together with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,33 +19,110 @@ from sklearn.preprocessing import StandardScaler
 
 from chapter10.bert import Bert
 from chapter10.claims import Experiment, Measured
+from chapter10.data.microworld import make_documents, reviews
+from chapter10.data.microworld import shipped as world
+from chapter10.data.microworld.sentiment import KINDS
 from chapter10.data.microworld.splits import Split
 from chapter10.experiments.downstream import (
-    BEST_RATES,
     CHECKPOINT,
-    LABELS,
     TEST,
     VALIDATION,
-    baseline_score,
-    converted,
-    make_task,
     steps_for,
     training_config,
 )
 from chapter10.experiments.pooling import POOLINGS, Pooling, SentenceClassifier, vectors
 from chapter10.models import shipped
-from chapter10.tasks import Task, fit, micro_examples
+from chapter10.objectives import sentence_order_pairs
+from chapter10.tasks import BASELINES, Classification, TextExample, fit
+from chapter10.tokenizers import Tokenizer
 from chapter10.training import History
-from chapter10.training.batches import derive_seed
+from chapter10.training.batches import derive_seed, generator
 
 Start = Literal["order", "mlm", "random"]
 STARTS: Mapping[Start, str] = {"order": "填空+句序", "mlm": "只填空", "random": "随机起点"}
 """Where the body comes from: the shipped model, its twin without a sentence objective, or neither.
 """
 TWIN = "bert-zh-micro-mlm"
-TASKS = {"sentiment": "情感", "nli": "推理"}
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Inverse regularisation strengths of the frozen probe; validation data choose."""
+RATE = 1e-3
+"""Learning rate of fine-tuning, found for [CLS] on validation data and used for every pooling."""
+MANY = 256
+"""The larger of the two budgets of labels for fine-tuning; the smaller is the question's own."""
+
+
+# --- two questions about whole rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A class for each row.
+
+    title: on the page. labels: the classes. budget: labelled examples to learn from. write: (how
+    many, seed, split) -> as many examples or somewhat more.
+    """
+
+    title: str
+    labels: Sequence[str]
+    budget: int
+    write: Callable[[int, str, Split], list[TextExample]]
+
+
+def _kinds(count: int, seed: str, split: Split) -> list[TextExample]:
+    """How a review says its verdict: plainly, by negation, contrast, choice or degree."""
+    # The ways of saying it are the same in all splits; people and adjectives are not.
+    written = reviews(world("full"), count, seed=seed, split=split, wordings="shared")
+    return [TextExample(review.text, label=review.category) for review in written]
+
+
+def _orders(count: int, seed: str, split: Split) -> list[TextExample]:
+    """Two neighbouring sentences of a story, in their order or swapped."""
+    draw = generator("cls", split, seed)
+    neighbours = []
+    for document in make_documents(world("full"), count, seed=seed, split=split):
+        texts = [sentence.text for sentence in document.sentences]
+        if len(texts) > 1:
+            at = int(torch.randint(len(texts) - 1, (), generator=draw))
+            neighbours.append(texts[at : at + 2])
+    return [
+        TextExample(pair.first, pair.second, ORDERS[pair.label])
+        for pair in sentence_order_pairs(neighbours, draw)
+    ]
+
+
+ORDERS = ("right", "swapped")
+QUESTIONS: Mapping[str, Question] = {
+    "kind": Question(title="说法", labels=KINDS, budget=64, write=_kinds),
+    "order": Question(title="先后", labels=ORDERS, budget=256, write=_orders),
+}
+
+
+@cache
+def examples(
+    name: str, split: Split, seed: int = 0, labels: int | None = None
+) -> list[TextExample]:
+    """`labels` training examples by the seed, the question's budget by default; validation and test
+    examples are the same for all. Each text once."""
+    count = {"train": labels or QUESTIONS[name].budget, "validation": VALIDATION, "test": TEST}[
+        split
+    ]
+    written = QUESTIONS[name].write(
+        count + count // 2 + 20, f"cls/{seed if split == 'train' else 0}", split
+    )
+    unique = {(one.text, one.pair): one for one in reversed(written)}
+    found = list(reversed(unique.values()))[:count]
+    if len(found) < count:
+        raise ValueError(
+            f"There are only {len(found)} different examples of {name!r} for {split}, of {count} "
+            "asked for; ask for fewer."
+        )
+    return found
+
+
+def make_task(name: str) -> Classification:
+    """For the tokeniser that the shipped model and its twin share."""
+    tokenizer = Tokenizer.from_pretrained(shipped(CHECKPOINT))
+    return Classification(tokenizer, QUESTIONS[name].labels, max_length=160)
 
 
 def body(start: Start, seed: int) -> Bert:
@@ -59,16 +136,6 @@ def body(start: Start, seed: int) -> Bert:
 
 
 # --- frozen: the vectors stay, a logistic regression reads them
-
-
-@cache
-def examples(name: str, split: Split, seed: int = 0) -> list[Any]:
-    """As the task takes them: training examples by the seed, others the same for all.
-
-    There are as many as in the other comparisons of ``downstream``.
-    """
-    count = {"train": LABELS[name], "validation": VALIDATION, "test": TEST}[split]
-    return converted(name, micro_examples(name, split, count, seed if split == "train" else 0))
 
 
 @lru_cache(maxsize=8)
@@ -106,6 +173,14 @@ def frozen_scores(
     return scores
 
 
+@lru_cache(maxsize=64)
+def baseline_score(name: str, baseline: str, seed: int) -> float:
+    """The accuracy of a classical baseline that learns from the same labels."""
+    parts = [examples(name, part, seed) for part in ("train", "validation", "test")]
+    answers = BASELINES[baseline](*parts)
+    return make_task(name).score_answers(parts[-1], answers)["accuracy"]
+
+
 # --- fine-tuned: the body learns too
 
 
@@ -113,7 +188,7 @@ def frozen_scores(
 class Tuned:
     """A fine-tuned model and how its training went."""
 
-    task: Task[Any, Any, Any]
+    task: Classification
     model: SentenceClassifier
     history: History
 
@@ -128,82 +203,80 @@ def fine_tune(
     pooling: Pooling,
     seed: int,
     *,
-    rate: float | None = None,
+    labels: int | None = None,
+    rate: float = RATE,
     progress: bool = False,
 ) -> Tuned:
-    """Body and head learn together, with the steps and rates of ``downstream``; the rate is the one
-    found for [CLS] on this task, for every pooling."""
+    """Body and head learn together; steps and schedule are those of the other cases."""
     task = make_task(name)
     with torch.random.fork_rng([]):
         torch.manual_seed(derive_seed("cls", "head", seed))
         model = SentenceClassifier(body(start, seed), pooling, task.num_labels, task.tokenizer)
-    rate = rate or BEST_RATES[name, "scratch" if start == "random" else "pretrained"]
-    config = training_config(task, rate, steps_for(LABELS[name]), seed, progress=progress)
-    known = examples(name, "train", seed)
+    known = examples(name, "train", seed, labels)
+    config = training_config(task, rate, steps_for(len(known)), seed, progress=progress)
     return Tuned(task, model, fit(task, model, known, examples(name, "validation"), config))
 
 
 @lru_cache(maxsize=256)
-def tuned_score(name: str, start: Start, pooling: Pooling, seed: int) -> float:
-    """Accuracy on test examples after one fine-tuning."""
-    return fine_tune(name, start, pooling, seed).score(name)
+def tuned_score(start: Start, pooling: Pooling, labels: int, seed: int) -> float:
+    """Accuracy on test examples of "kind" after one fine-tuning."""
+    return fine_tune("kind", start, pooling, seed, labels=labels).score("kind")
 
 
 # --- evidence
 
-GAP = "[CLS] − 平均"
-FROZEN, TUNED = "冻结", "微调"
-MARGIN = 0.05
-"""By how much a fine-tuned [CLS] has to beat the character n-grams, so that equally bad readouts
-do not count as equally good."""
-BASELINES = ("most frequent class", "character n-grams")
+FROZEN, TUNED, GAP = "冻结", "微调", "[CLS] − 平均"
+FEW = QUESTIONS["kind"].budget
+FLOOR = 0.7
+"""What a fine-tuned [CLS] has to reach on "kind" (chance 0.2): else two bad readouts would count as
+equally good."""
+TAUGHT = 0.05
+"""By how much the frozen [CLS] of the model that learned sentence order has to beat that of its
+twin on "order"."""
 
 
-def _frozen_arms() -> dict[str, tuple[str, Start, Pooling]]:
-    """Every pooling from every start on both tasks."""
+def _tuned_arms() -> dict[str, tuple[Start, Pooling, int]]:
+    """On "kind": the shipped body with every pooling, fewer ones of the others and with MANY."""
+    chosen: Sequence[tuple[Start, int, Sequence[Pooling]]] = (
+        ("order", FEW, ("cls", "pooler", "mean", "max", "token")),
+        ("mlm", FEW, ("cls", "mean", "token")),
+        ("random", FEW, ("cls",)),
+        ("order", MANY, ("cls", "mean", "token")),
+    )
     return {
-        f"{FROZEN} {TASKS[name]} {STARTS[start]} {POOLINGS[pooling]}": (name, start, pooling)
-        for name in TASKS
-        for start in STARTS
-        for pooling in POOLINGS
-        if pooling != "pooler" or start == "order"
-    }
-
-
-def _tuned_arms() -> dict[str, tuple[Start, Pooling]]:
-    """On sentiment: every pooling of the two trained bodies, two of the random one."""
-    chosen: dict[Start, Sequence[Pooling]] = {
-        "order": ("cls", "pooler", "mean", "max", "token"),
-        "mlm": ("cls", "mean", "max", "token"),
-        "random": ("cls", "mean"),
-    }
-    return {
-        f"{TUNED} {STARTS[start]} {POOLINGS[pooling]}": (start, pooling)
-        for start, poolings in chosen.items()
+        f"{TUNED} {labels} {STARTS[start]} {POOLINGS[pooling]}": (start, pooling, labels)
+        for start, labels, poolings in chosen
         for pooling in poolings
     }
 
 
-FROZEN_ARMS, TUNED_ARMS = _frozen_arms(), _tuned_arms()
+TUNED_ARMS = _tuned_arms()
+FROZEN_ARMS: Mapping[str, tuple[str, Start, Pooling]] = {
+    f"{FROZEN} {question.title} {STARTS[start]} {POOLINGS[pooling]}": (name, start, pooling)
+    for name, question in QUESTIONS.items()
+    for start in STARTS
+    for pooling in POOLINGS
+    if pooling != "pooler"
+}
 BASELINE_ARMS = {
-    f"{TASKS[name]} {baseline}": (name, baseline) for name in TASKS for baseline in BASELINES
+    f"{question.title} {baseline}": (name, baseline)
+    for name, question in QUESTIONS.items()
+    for baseline in ("most frequent class", "character n-grams")
 }
 
 
 def _run(arm: str, seed: int) -> Measured:
-    """One arm of B11: the two gaps are judged, the accuracies stand beside them."""
-    steps = steps_for(LABELS["sentiment"])
-    if arm == f"{TUNED} {GAP}":
-        ours, mean = (
-            tuned_score("sentiment", "order", pooling, seed) for pooling in ("cls", "mean")
-        )
-        return Measured(ours - mean, steps)
+    """One arm of B11: the gaps are judged, the accuracies stand beside them."""
     if arm == f"{FROZEN} {GAP}":
-        scores = frozen_scores("sentiment", "order", seed)
+        scores = frozen_scores("kind", "order", seed)
         return Measured(scores["cls"] - scores["mean"])
+    if arm.endswith(GAP):
+        labels = int(arm.split()[1])
+        ours, mean = (tuned_score("order", pooling, labels, seed) for pooling in ("cls", "mean"))
+        return Measured(ours - mean, steps_for(labels))
     if arm in TUNED_ARMS:
-        start, pooling = TUNED_ARMS[arm]
-        return Measured(tuned_score("sentiment", start, pooling, seed), steps)
+        start, pooling, labels = TUNED_ARMS[arm]
+        return Measured(tuned_score(start, pooling, labels, seed), steps_for(labels))
     if arm in FROZEN_ARMS:
         name, start, pooling = FROZEN_ARMS[arm]
         return Measured(frozen_scores(name, start, seed)[pooling])
@@ -212,10 +285,10 @@ def _run(arm: str, seed: int) -> Measured:
 
 EXPERIMENTS = {
     "B11": Experiment(
-        arms=(f"{TUNED} {GAP}", f"{FROZEN} {GAP}"),
+        arms=(f"{TUNED} {MANY} {GAP}", f"{TUNED} {FEW} {GAP}", f"{FROZEN} {GAP}"),
         controls=(*TUNED_ARMS, *FROZEN_ARMS, *BASELINE_ARMS),
         run=_run,
-        data=f"微世界的情感（{LABELS['sentiment']} 个标注）与推理（{LABELS['nli']} 个），"
-        f"测试 {TEST} 例；微调只做情感",
+        data=f"微世界评论的说法（冻结 {FEW} 个标注，微调 {FEW} 与 {MANY} 个）与故事里两句的先后"
+        f"（冻结，{QUESTIONS['order'].budget} 个标注），测试 {TEST} 例",
     )
 }
