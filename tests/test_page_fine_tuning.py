@@ -8,11 +8,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import pytest
 import torch
+from pages import run_page
 
 from chapter10 import GPT, BertConfig, BertForPreTraining, GPTConfig, Tokenizer, evidence
 from chapter10.claims import find_claim
@@ -25,8 +24,6 @@ from chapter10.plotting import loss_surfaces, panels, part_origins
 from chapter10.tasks import MICRO_TASKS, start
 from chapter10.tasks.finetuning import learning_rate_for
 from chapter10.training import History
-
-NOTEBOOK = Path(__file__).resolve().parent.parent / "book" / "fine-tuning.ipynb"
 
 
 def write_bert(folder: Path, positions: int = 160, layers: int = 3) -> Path:
@@ -75,10 +72,10 @@ def test_every_parameter_is_of_one_part_and_only_the_head_starts_random(
 ) -> None:
     task = downstream.make_task(name, tiny)
     model = start(task, tiny, seed=0)
-    parts = page.parts_of(model)
+    parts = page.parts_of(page.weights_of(model))
     assert sorted(chain(*parts.values())) == sorted(n for n, _ in model.named_parameters())
-    pooled = name in ("sentiment", "nli")
-    assert list(parts) == [part for part in page.PARTS if pooled or part != page.POOLER]
+    pooled = [page.POOLER] * (name in ("sentiment", "nli"))
+    assert list(parts) == [*page.PARTS[:-1], *pooled, page.HEAD]
     origins = page.origins(model, tiny)
     assert {part for part, origin in origins.items() if origin == "random"} == {page.HEAD}
 
@@ -98,11 +95,11 @@ def test_seeds_change_the_head_and_nothing_else(tiny: Path) -> None:
 def test_distances_are_shares_of_the_length_at_the_start(tiny: Path) -> None:
     model = start(downstream.make_task("sentiment", tiny), tiny, seed=0)
     before = page.weights_of(model)
-    assert set(page.moved(before, model).values()) == {0.0}
+    assert set(page.moved(before, page.weights_of(model)).values()) == {0.0}
     with torch.no_grad():
-        for name in page.parts_of(model)["第 2 层"]:
+        for name in page.parts_of(before)["第 2 层"]:
             model.get_parameter(name).mul_(-0.5)
-    found = page.moved(before, model)
+    found = page.moved(before, page.weights_of(model))
     assert found.pop("第 2 层") == pytest.approx(1.5)
     assert set(found.values()) == {0.0}
 
@@ -112,7 +109,7 @@ def test_distances_are_shares_of_the_length_at_the_start(tiny: Path) -> None:
     [
         ("全部", set()),
         ("最后一层", {page.EMBEDDINGS, "第 1 层", "第 2 层"}),
-        ("只有头", set(page.PARTS) - {page.HEAD}),
+        ("只有头", {*page.PARTS[:-1], page.POOLER}),
     ],
 )
 def test_frozen_parts_stay_and_all_others_move(
@@ -130,7 +127,7 @@ def test_frozen_parts_stay_and_all_others_move(
         optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
         task.loss(model, batch)[0].backward()
         optimizer.step()
-        ends.update(page.moved(before, model))
+        ends.update(page.moved(before, page.weights_of(model)))
         return History()
 
     with pytest.MonkeyPatch.context() as patch:
@@ -162,7 +159,7 @@ def test_the_surface_holds_start_and_end_and_leaves_the_model_alone(tiny: Path) 
     examples = downstream.converted(
         "sentiment", downstream.micro_examples("sentiment", "train", 20, 0)
     )
-    values = loss_surface.surface(task, model, before, examples, 0)
+    values = loss_surface.surface(task, model, before, after, examples, 0)
     assert values.shape == (len(loss_surface.ACROSS), len(loss_surface.ALONG))
     assert all(torch.equal(after[name], weight) for name, weight in page.weights_of(model).items())
 
@@ -330,26 +327,14 @@ def test_the_claims_fail_where_nothing_was_learned() -> None:
 def test_the_page_fails_without_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every cell runs as it stands, but nothing is learned; the page has to notice."""
 
-    def idle(task: Any, model: Any, train: Any, validation: Any, config: Any) -> History:
+    def idle(
+        task: Any, model: Any, train: Any, validation: Any, config: Any, watch: Any
+    ) -> History:
+        watch(model)
         scores = [{"step": step, task.measure: 0.5} for step in (0, config.steps)]
         return History(losses=[0.7] * config.steps, evaluations=scores)
 
     monkeypatch.setattr(downstream, "fit", idle)
-    failures = run_page()
+    failures = run_page("fine-tuning")
     assert any("evidence.check" in cell for cell in failures)
     assert any("losses_of" in cell for cell in failures)
-
-
-def run_page() -> list[str]:
-    """Execute the page's code cells one after the other; return those whose assertion failed."""
-    namespace: dict[str, Any] = {"display": lambda *shown: None}
-    failed = []
-    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
-        if cell.cell_type != "code" or "google.colab" in cell.source:
-            continue
-        try:
-            exec(compile(cell.source, "book/fine-tuning.ipynb", "exec"), namespace)
-        except AssertionError:
-            failed.append(cell.source)
-    plt.close("all")
-    return failed

@@ -154,7 +154,7 @@ def test_the_page_fails_without_training(monkeypatch: pytest.MonkeyPatch) -> Non
         return downstream.Fitted(task, model, downstream.History())
 
     monkeypatch.setattr(downstream, "train_model", idle)
-    assert any("evidence.check" in cell for cell in run_page("pos-tagging"))
+    assert any("best.ambiguous > table.ambiguous" in cell for cell in run_page("pos-tagging"))
 
 
 def test_tags_are_counted_as_they_stand() -> None:

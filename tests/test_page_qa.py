@@ -13,6 +13,7 @@ from chapter10.data.microworld import Asked
 from chapter10.experiments import downstream
 from chapter10.experiments import qa as page
 from chapter10.experiments.downstream import Fitted
+from chapter10.models import shipped
 from chapter10.tasks import PredictedAnswer, QuestionAnswering, TaskModel, micro_examples, start
 from chapter10.training import History
 
@@ -28,7 +29,7 @@ def task() -> QuestionAnswering:
 
 @pytest.fixture(scope="module")
 def model(task: QuestionAnswering) -> TaskModel:
-    return start(task, downstream.shipped(downstream.CHECKPOINT), seed=0, pretrained=False)
+    return start(task, shipped(downstream.CHECKPOINT), seed=0, pretrained=False)
 
 
 def said(question: Asked, text: str, sentence: int) -> PredictedAnswer:
@@ -118,7 +119,7 @@ def test_windows_share_one_softmax_or_have_each_its_own(model: TaskModel) -> Non
         page.read(short, model, [long], shared=shared)[0] for shared in (True, False)
     )
     assert len(together) == len(apart) > 3
-    assert sum(one.start.sum() for one in together).item() == pytest.approx(1, abs=1e-5)
+    assert sum(one.start.sum().item() for one in together) == pytest.approx(1, abs=1e-5)
     assert [one.end.sum().item() for one in apart] == pytest.approx([1.0] * len(apart), abs=1e-5)
     (predicted,) = short.predict(model, [long])
     assert page.surest_window(together, short.max_answer_length) == predicted.text
@@ -129,7 +130,8 @@ def test_joined_texts_keep_their_answers() -> None:
     assert len(found) == 6
     for number, one in enumerate(found):
         (answer,) = one.answers
-        assert one.context[answer.start : answer.start + len(answer.text)] == answer.text
+        assert answer.start is not None
+        assert one.context[answer.start :].startswith(answer.text)
         assert one.question == EXAMPLES[3 * number + number % 3].question
 
 
@@ -163,7 +165,9 @@ def test_refusing_is_learned_by_a_copy(task: QuestionAnswering, model: TaskModel
         Fitted(task, model, History()), 0, labels=32, steps=2, rate=1e-3
     )
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
-    assert not torch.equal(refusing.model.qa_outputs.weight, model.qa_outputs.weight)
+    after = refusing.model.state_dict()
+    assert not torch.equal(after["qa_outputs.weight"], before["qa_outputs.weight"])
+    assert isinstance(refusing.task, QuestionAnswering)
     assert refusing.task.no_answer
 
 
@@ -184,4 +188,4 @@ def test_the_page_fails_without_training(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(downstream, "fit", idle)
     monkeypatch.setattr(page, "train", idle)
     failures = run_page("qa")
-    assert "evidence.check" in "".join(failures)
+    assert any("em > scratch.high" in cell for cell in failures)

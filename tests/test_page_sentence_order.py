@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import pytest
 import torch
+from pages import run_page
 
 from chapter10 import evidence
 from chapter10.experiments import sentence_order as page
@@ -18,7 +16,6 @@ from chapter10.objectives import SentencePair
 from chapter10.plotting.sentences import cross_tests, embedding_sum
 from chapter10.training import History
 
-NOTEBOOK = Path(__file__).resolve().parent.parent / "book" / "sentence-order.ipynb"
 SEED = 7
 
 
@@ -193,20 +190,5 @@ def test_the_page_fails_without_training(monkeypatch: pytest.MonkeyPatch) -> Non
         return History(losses=[2.0] * page.STEPS)
 
     monkeypatch.setattr(page, "pretrain", idle)
-    failures = run_page()
+    failures = run_page("sentence-order")
     assert any('check("B6"' in cell for cell in failures)
-
-
-def run_page() -> list[str]:
-    """Execute the page's code cells one after the other; return those whose assertion failed."""
-    namespace: dict[str, Any] = {"display": lambda *shown: None}
-    failed = []
-    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
-        if cell.cell_type != "code" or "google.colab" in cell.source:
-            continue
-        try:
-            exec(compile(cell.source, "book/sentence-order.ipynb", "exec"), namespace)
-        except AssertionError:
-            failed.append(cell.source)
-    plt.close("all")
-    return failed

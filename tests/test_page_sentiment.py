@@ -90,6 +90,15 @@ def test_counts_are_of_kinds_and_labels(test: Sequence[Review]) -> None:
     assert found["否定"][1] == sum(r.category == "negation" and r.label == 1 for r in test)
 
 
+def test_familiar_reviews_are_new_sentences_of_known_words(train: Sequence[Review]) -> None:
+    exam = page.familiar(train, SEED, 300)
+    assert len({review.text for review in exam}) == 300
+    sentences, wordings, _, adjectives, _ = page.in_training(train, exam).values()
+    assert sentences[1] == 0
+    assert wordings[0] == wordings[1] == 24
+    assert adjectives[1] / adjectives[0] > 0.95
+
+
 # --- answers
 
 
@@ -221,8 +230,9 @@ def test_the_page_fails_without_training(monkeypatch: pytest.MonkeyPatch) -> Non
     """Every cell runs as it stands, but nothing is learned; the page has to notice."""
 
     def idle(*inputs: Any, **options: Any) -> History:
-        return History(losses=[math.log(2)] * 256)
+        return History(losses=[math.log(2)] * page.FAMILIAR_STEPS)
 
     monkeypatch.setattr(downstream, "fit", idle)
+    monkeypatch.setattr(page, "fit", idle)
     failures = run_page("sentiment")
-    assert "evidence.check" in "".join(failures)
+    assert "FAMILIAR_GAIN" in "".join(failures)

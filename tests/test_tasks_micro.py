@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from chapter10.tasks import BASELINES, MICRO_TASKS, TASKS, micro_examples, micro_task
+from chapter10.tasks import BASELINES, MICRO_TASKS, TASKS, micro, micro_examples, micro_task
 
 
 @pytest.mark.parametrize("name", MICRO_TASKS)
@@ -73,6 +75,9 @@ def test_the_names_are_those_of_the_real_tasks_and_others_are_refused() -> None:
         micro_task("sentimnt")
 
 
-def test_more_examples_than_there_are_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"has only .* different examples of 'sentiment'"):
-        micro_examples("sentiment", "test", 6000)
+def test_more_examples_than_there_are_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = micro_examples("sentiment", "train", 3)
+    few = replace(MICRO_TASKS["sentiment"], write=lambda *_: [*written, *written])
+    monkeypatch.setattr(micro, "MICRO_TASKS", {"sentiment": few})
+    with pytest.raises(ValueError, match=r"only 3 different examples .* of 4"):
+        micro_examples.__wrapped__("sentiment", "train", 4)

@@ -114,6 +114,7 @@ def train_model(
     steps: int | None = None,
     evaluations: int = 4,
     prepare: Callable[[TaskModel], None] = lambda model: None,
+    watch: Callable[[TaskModel], None] = lambda model: None,
     show: Callable[[Any], Any] = lambda example: example,
     validation: Sequence[Any] | None = None,
     progress: bool = False,
@@ -130,6 +131,7 @@ def train_model(
         steps: updates; by default as many as `steps_for` says.
         evaluations: on validation data, spread over the training.
         prepare: called on the model before it is trained, to freeze parts of it, say.
+        watch: called on the model at each evaluation.
         show: an example as the task takes it -> what the model is shown, to hide parts of it, say.
         validation: examples of the micro-world that choose the best weights; the case's by default.
         progress: show a bar.
@@ -153,7 +155,7 @@ def train_model(
         validation or micro_examples(name, "validation", VALIDATION),
     )
     train, chosen_by = ([show(one) for one in converted(name, part)] for part in parts)
-    return Fitted(task, model, fit(task, model, train, chosen_by, config))
+    return Fitted(task, model, fit(task, model, train, chosen_by, config, watch))
 
 
 def judged(name: str, fitted: Fitted, split: Split = "test", count: int = TEST) -> list[bool]:

@@ -6,7 +6,7 @@ start. How it looks around both is in :mod:`chapter10.experiments.loss_surface`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -39,6 +39,8 @@ from chapter10.formats import is_head
 from chapter10.models import shipped
 from chapter10.tasks import MICRO_TASKS, TaskModel
 
+MAIN = "tagging"
+"""The task whose parts and variants are looked at: it has the smallest budget."""
 TITLES = {"sentiment": "情感", "tagging": "词性", "nli": "推理", "qa": "问答"}
 """The tasks as the page and the stored rows name them."""
 HEAD, POOLER, EMBEDDINGS = "任务头", "池化层", "嵌入"
@@ -63,10 +65,10 @@ def part_of(name: str) -> str:
     return f"第 {int(number) + 1} 层"
 
 
-def parts_of(model: TaskModel) -> dict[str, list[str]]:
+def parts_of(names: Iterable[str]) -> dict[str, list[str]]:
     """The names of the parameters of each part, from the input up."""
     found: dict[str, list[str]] = {}
-    for name, _ in model.named_parameters():
+    for name in names:
         found.setdefault(part_of(name), []).append(name)
     return found
 
@@ -88,21 +90,19 @@ def origins(model: TaskModel, checkpoint: Path | str | None = None) -> dict[str,
             for name in names
         )
         else "random"
-        for part, names in parts_of(model).items()
+        for part, names in parts_of(now).items()
     }
 
 
-def moved(before: Weights, model: TaskModel) -> dict[str, float]:
+def moved(before: Weights, after: Weights) -> dict[str, float]:
     """For each part the distance from its start, as a share of its length at the start.
 
     Both are Euclidean, over all numbers of the part.
     """
-    after = dict(model.named_parameters())
-    with torch.no_grad():
-        return {
-            part: (_length(after[n] - before[n] for n in names) / _length(before[n] for n in names))
-            for part, names in parts_of(model).items()
-        }
+    return {
+        part: _length(after[n] - before[n] for n in names) / _length(before[n] for n in names)
+        for part, names in parts_of(before).items()
+    }
 
 
 def _length(tensors: Any) -> float:
@@ -118,7 +118,7 @@ VARIANTS: Mapping[str, Callable[[str], bool]] = {
 }
 """Variant -> whether a part gets gradients; the last of three layers, the pooler and the head."""
 VARIANT_TRIED = (*RATES, 5e-3, 1e-2)
-VARIANT_RATES: dict[str, float] = {}
+VARIANT_RATES = {"最后一层": 1e-2, "只有头": 1e-3}
 """What `search_variant_rate` found for the frozen variants; few parameters bear larger steps."""
 
 
@@ -136,29 +136,41 @@ def freeze(variant: str) -> Callable[[TaskModel], None]:
 # --- one fine-tuning, and what is kept of it
 
 
-def tune(
-    name: str, begin: Start, seed: int, variant: str = "全部"
-) -> tuple[Fitted, dict[str, Tensor]]:
-    """One fine-tuning at the budget of the task, and the weights that it began with."""
-    before: dict[str, Tensor] = {}
+@dataclass(frozen=True)
+class Tuned:
+    """A fine-tuned model, which has the weights best on validation data, and the weights before
+    the first step and after the last one."""
 
-    def prepare(model: TaskModel) -> None:
-        before.update(weights_of(model))
-        freeze(variant)(model)
+    fitted: Fitted
+    start: Weights
+    end: Weights
 
-    rate = VARIANT_RATES.get(variant)
-    fitted = train_model(name, begin, seed, rate=rate, prepare=prepare)
-    return fitted, before
+    @property
+    def losses(self) -> list[float]:
+        """Of every step, in nats."""
+        return self.fitted.history.losses
+
+
+def tune(name: str, begin: Start, seed: int, variant: str = "全部") -> Tuned:
+    """One fine-tuning at the budget of the task."""
+    seen: list[dict[str, Tensor]] = []
+    fitted = train_model(
+        name,
+        begin,
+        seed,
+        rate=VARIANT_RATES.get(variant),
+        prepare=freeze(variant),
+        watch=lambda model: seen.append(weights_of(model)),
+    )
+    return Tuned(fitted, seen[0], seen[-1])
 
 
 def search_variant_rate(variant: str) -> float:
-    """The rate of `VARIANT_TRIED` that is best on validation data of the first task; it prints."""
+    """The rate of `VARIANT_TRIED` that is best on validation data of `MAIN`; it prints."""
     scores = {}
     for rate in VARIANT_TRIED:
-        fitted = train_model(
-            "sentiment", "pretrained", SEARCH_SEED, rate=rate, prepare=freeze(variant)
-        )
-        scores[rate] = share(judged("sentiment", fitted, "validation", VALIDATION))
+        fitted = train_model(MAIN, "pretrained", SEARCH_SEED, rate=rate, prepare=freeze(variant))
+        scores[rate] = share(judged(MAIN, fitted, "validation", VALIDATION))
         print(f"{variant} {rate:.0e} {scores[rate]:.3f}", flush=True)
     return max(VARIANT_TRIED, key=lambda rate: scores[rate])
 
@@ -180,11 +192,11 @@ class Outcome:
 @lru_cache(maxsize=128)
 def outcome(name: str, begin: Start, seed: int, variant: str = "全部") -> Outcome:
     """What is kept of a fine-tuning; one run serves all three claims."""
-    fitted, before = tune(name, begin, seed, variant)
+    tuned = tune(name, begin, seed, variant)
     return Outcome(
-        quarters=quarters(fitted.history.losses),
-        score=share(judged(name, fitted)),
-        moved=moved(before, fitted.model),
+        quarters=quarters(tuned.losses),
+        score=share(judged(name, tuned.fitted)),
+        moved=moved(tuned.start, tuned.end),
     )
 
 
@@ -199,7 +211,7 @@ def gap(pretrained: Sequence[float], scratch: Sequence[float]) -> float:
 
 # --- evidence: the same functions over seeds
 
-PARTS = (EMBEDDINGS, "第 1 层", "第 2 层", "第 3 层", POOLER, HEAD)
+PARTS = (EMBEDDINGS, "第 1 层", "第 2 层", "第 3 层", HEAD)
 MODEL_ROWS = {ARMS[begin]: begin for begin in STARTS}
 BASELINE_ROWS = {"词袋": "bag of words", "最常见": "majority"}
 LEAD = "领先"
@@ -215,18 +227,18 @@ def _steps(name: str) -> int:
 
 def _run_distance(arm: str, seed: int) -> Measured:
     """One arm of B8: TASK and TASK·随机起点 are the part that moved least. START·PART, 冻结的主体
-    and VARIANT·分数 are of the first task."""
+    and VARIANT·分数 are of `MAIN`."""
     title, _, what = arm.partition("·")
     if title in TITLES.values():
         name, begin = _named(title), STARTS[bool(what)]
         return Measured(min(outcome(name, begin, seed).moved.values()), _steps(name))
-    steps = _steps("sentiment")
+    steps = _steps(MAIN)
     if title in MODEL_ROWS:
-        return Measured(outcome("sentiment", MODEL_ROWS[title], seed).moved[what], steps)
+        return Measured(outcome(MAIN, MODEL_ROWS[title], seed).moved[what], steps)
     if arm == "冻结的主体":
-        found = outcome("sentiment", "pretrained", seed, "只有头").moved
+        found = outcome(MAIN, "pretrained", seed, "只有头").moved
         return Measured(max(value for part, value in found.items() if part != HEAD), steps)
-    return Measured(outcome("sentiment", "pretrained", seed, title).score, steps)
+    return Measured(outcome(MAIN, "pretrained", seed, title).score, steps)
 
 
 def _run_loss(arm: str, seed: int) -> Measured:
@@ -276,7 +288,7 @@ EXPERIMENTS = {
             *(f"{variant}·分数" for variant in VARIANTS),
         ),
         run=_run_distance,
-        data=_DATA + f"；按部分的距离和分数是情感任务的，测试 {TEST} 例",
+        data=_DATA + f"；按部分的距离和分数是{TITLES[MAIN]}任务的，测试 {TEST} 例",
     ),
     "B9": Experiment(
         arms=tuple(TITLES.values()),

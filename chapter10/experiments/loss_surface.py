@@ -43,15 +43,16 @@ def surface(
     task: Task[Any, Any, Any],
     model: TaskModel,
     start: Weights,
+    end: Weights,
     examples: Sequence[Any],
     seed: int,
 ) -> np.ndarray:
-    """The mean loss of some examples around a start and the trained model, in nats.
+    """The mean loss of some examples around the start and the end of a training, in nats.
 
     (9, 9): rows go by `ACROSS`, columns by `ALONG`. The model comes back as it was.
     """
     batch = task.collate(task.training_rows(examples))
-    end = weights_of(model)
+    kept = weights_of(model)
     direction = random_direction(end, seed)
     values = np.zeros((len(ACROSS), len(ALONG)))
     with torch.no_grad():
@@ -66,7 +67,7 @@ def surface(
                 )
                 total, count = task.loss(model, batch)
                 values[row, column] = float(total) / float(count)
-    fill(model, end)
+    fill(model, kept)
     return values
 
 

@@ -226,16 +226,15 @@ def joined(examples: Sequence[Asked], texts: int = 3) -> list[Question]:
     for first in range(0, len(examples) - texts + 1, texts):
         group = examples[first : first + texts]
         asked = (first // texts) % texts
-        before = sum(len(one.context) for one in group[:asked])
-        answers = tuple(Answer(one.text, one.start + before) for one in group[asked].answers)
-        found.append(
-            Question(
-                group[asked].id,
-                "".join(one.context for one in group),
-                group[asked].question,
-                answers,
-            )
+        one = group[asked]
+        before = sum(len(earlier.context) for earlier in group[:asked])
+        answers = tuple(
+            Answer(answer.text, before + answer.start)
+            for answer in one.answers
+            if answer.start is not None
         )
+        document = "".join(each.context for each in group)
+        found.append(Question(one.id, document, one.question, answers))
     return found
 
 

@@ -34,8 +34,9 @@ from chapter10.tokenizers import Tokenizer
 from chapter10.training import Batches, History, TrainingConfig, train
 from chapter10.training.batches import derive_seed, generator
 
-CHECKPOINT = "bert-zh-micro-mlm"
-"""Where all three begin: it never saw a question about two sentences."""
+CHECKPOINT, TWIN = "bert-zh-micro-mlm", "bert-zh-micro"
+"""Where all three begin: it never saw a question about two sentences. Its twin had SOP from the
+first step on."""
 DOCUMENTS, HELD_OUT = 4_000, 300
 STEPS = 300
 BATCH_TOKENS = 1_024
@@ -176,11 +177,15 @@ def scores(model: nn.Module, pairs: Sequence[SentencePair]) -> Tensor:
     return torch.cat(found)
 
 
+def rights(model: nn.Module, asked: Sequence[Asked]) -> Tensor:
+    """(N,) of bool: which pairs the model answers rightly."""
+    wanted = torch.tensor([one.pair.label for one in asked])
+    return scores(model, [one.pair for one in asked]).argmax(-1) == wanted
+
+
 def accuracy(model: nn.Module, asked: Sequence[Asked]) -> float:
     """The share of pairs that the model answers rightly."""
-    wanted = torch.tensor([one.pair.label for one in asked])
-    right = scores(model, [one.pair for one in asked]).argmax(-1) == wanted
-    return float(right.double().mean())
+    return float(rights(model, asked).double().mean())
 
 
 def of_kind(asked: Sequence[Asked], kind: Order) -> list[Asked]:
@@ -239,23 +244,27 @@ def trained(name: Objective, seed: int) -> tuple[BertForPreTraining, tuple[float
     return model, tuple(watch.accuracies)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
+def _test_rights(name: Objective, question: Question, seed: int) -> Tensor:
+    return rights(trained(name, seed)[0], ask(question, "test", seed))
+
+
 def cross_test(name: Objective, question: Question, seed: int, kind: Order | None = None) -> float:
     """Accuracy of the model trained in one way at a question of test pairs, of one kind or all."""
-    asked = ask(question, "test", seed)
-    return accuracy(trained(name, seed)[0], of_kind(asked, kind) if kind else asked)
+    chosen = [kind in (None, one.kind) for one in ask(question, "test", seed)]
+    return float(_test_rights(name, question, seed)[torch.tensor(chosen)].double().mean())
 
 
 @lru_cache(maxsize=64)
-def downstream_score(name: Objective | None, task: str, seed: int) -> float:
+def downstream_score(start: Objective | str, task: str, seed: int) -> float:
     """Fine-tuned on a few labels: the share of right answers on test examples.
 
-    name: how the model went on before; None is the checkpoint as it was.
+    start: how the checkpoint went on before, or the name of a checkpoint.
     """
-    if name is None:
-        return _fine_tuned(shipped(CHECKPOINT), task, seed)
+    if start not in SENTENCES:
+        return _fine_tuned(shipped(start), task, seed)
     with TemporaryDirectory() as folder:
-        trained(name, seed)[0].save_pretrained(folder)
+        trained(start, seed)[0].save_pretrained(folder)
         load_tokenizer().save_pretrained(folder)
         return _fine_tuned(Path(folder), task, seed)
 
@@ -284,12 +293,17 @@ LEARNING = {
     for name in QUESTIONS
     for step in range(EVERY, STEPS + 1, EVERY)
 }
-BEFORE = "不再预训练"
-DOWNSTREAM = {
+BEFORE, LONG = "不再预训练", "从头就练 SOP"
+DOWNSTREAM: Mapping[str, tuple[Objective | str, str]] = {
     f"{title}·{start}": (name, task)
     for task, title in TASKS.items()
-    for start, name in ((BEFORE, None), *((f"再练 {name}", name) for name in SENTENCES))
+    for start, name in (
+        (BEFORE, CHECKPOINT),
+        *((f"再练 {name}", name) for name in SENTENCES),
+        (LONG, TWIN),
+    )
 }
+"""Title of task and start -> what the model was trained on, or which checkpoint it is, and task."""
 
 
 def _run_next(arm: str, seed: int) -> Measured:

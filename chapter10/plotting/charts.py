@@ -88,9 +88,10 @@ def panels(
     y_label: str,
     baselines: Mapping[str, Mapping[str, float]] | None = None,
     log_x: bool = False,
+    share_y: bool = True,
     columns: int = 2,
 ) -> Figure:
-    """Several small `curves` on one scale, with one legend.
+    """Several small `curves` with one legend.
 
     Args:
         parts: title -> x (n,) and, by name, values (n,) or (seeds, n), which get a band.
@@ -98,6 +99,7 @@ def panels(
         y_label: what y is, with its unit.
         baselines: title -> name -> height of a horizontal line.
         log_x: logarithmic x axis.
+        share_y: one scale for all; otherwise each its own, from 0.
         columns: panels in one row.
     """
     columns = min(columns, len(parts))
@@ -110,7 +112,10 @@ def panels(
             one.fill_between(x, mean - half, mean + half, color=line.get_color(), alpha=0.2, lw=0)
         draw_baselines(one, (baselines or {}).get(title, {}))
         one.set_title(title)
-        one.sharey(axes[0])
+        if share_y:
+            one.sharey(axes[0])
+        else:
+            one.set_ylim(bottom=0)
         if log_x:
             one.set_xscale("log")
     for one in axes[len(parts) :]:

@@ -6,7 +6,7 @@ import math
 import random
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -263,8 +263,17 @@ def fit(
     examples: Sequence[Any],
     validation: Sequence[Any],
     config: TrainingConfig,
+    watch: Callable[[TaskModel], None] = lambda model: None,
 ) -> History:
-    """Train a model on examples in place, evaluating on validation examples."""
+    """Train a model on examples in place, evaluating on validation examples.
+
+    watch: called with the model at each evaluation, the last of which is after the last step.
+    """
+
+    def evaluate(network: Any) -> dict[str, float]:
+        watch(network)
+        return task.evaluate(network, validation)
+
     batches = Batches(
         task.training_rows(examples), task.collate, batch_size=BATCH_SIZE, seed=config.seed
     )
@@ -273,7 +282,7 @@ def fit(
         batches,
         task.loss,
         config,
-        evaluate=lambda network: task.evaluate(network, validation),
+        evaluate=evaluate,
     )
 
 
