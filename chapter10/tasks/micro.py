@@ -21,7 +21,7 @@ from chapter10.data.microworld import (
     reviews,
     shipped,
 )
-from chapter10.data.microworld.splits import Split
+from chapter10.data.microworld.splits import Held, Split
 from chapter10.tasks.answer_scores import exact_match
 from chapter10.tasks.catalogue import ENTAILMENTS, SENTIMENTS, UNIVERSAL_TAGS
 from chapter10.tasks.classification import Classification, ClassPrediction, TextExample
@@ -38,7 +38,7 @@ MAX_LENGTH = 160
 class MicroTask:
     """One case on the micro-world.
 
-    write: (world, how many, seed, split) -> the micro-world's own examples, with their truth.
+    write: (world, how many, seed, split, wordings) -> the micro-world's own examples, with truth.
     convert: one of them -> what the task takes.
     make: tokeniser -> the task.
     answer: what of a prediction is the answer, in the form that baselines give theirs.
@@ -47,12 +47,19 @@ class MicroTask:
     """
 
     title: str
-    write: Callable[[World, int, int | str, Split], Sequence[Any]]
+    write: Callable[[World, int, int | str, Split, Held], Sequence[Any]]
     convert: Callable[[Any], Any]
     make: Callable[[Tokenizer], Task[Any, Any, Any]]
     answer: Callable[[Any], Any]
     right: Callable[[Any, Any], bool]
     baselines: tuple[str, ...]
+
+
+def _writer(write: Callable[..., Sequence[Any]]) -> Callable[..., Sequence[Any]]:
+    def written(world: World, count: int, seed: int | str, split: Split, wordings: Held) -> Any:
+        return write(world, count, seed=seed, split=split, wordings=wordings)
+
+    return written
 
 
 def _review(review: Review) -> TextExample:
@@ -94,7 +101,7 @@ def _same_text(example: Asked, answer: str) -> bool:
 MICRO_TASKS: Mapping[str, MicroTask] = {
     "sentiment": MicroTask(
         title="Case 1: is a review good or bad",
-        write=lambda world, count, seed, split: reviews(world, count, seed=seed, split=split),
+        write=_writer(reviews),
         convert=_review,
         make=lambda tokenizer: Classification(tokenizer, SENTIMENTS, max_length=MAX_LENGTH),
         answer=_label,
@@ -103,9 +110,7 @@ MICRO_TASKS: Mapping[str, MicroTask] = {
     ),
     "tagging": MicroTask(
         title="Case 2: the part of speech of each word, scored on the ambiguous one",
-        write=lambda world, count, seed, split: ambiguous_words(
-            world, count, seed=seed, split=split
-        ),
+        write=_writer(ambiguous_words),
         convert=_unchanged,
         make=lambda tokenizer: Tagging(tokenizer, UNIVERSAL_TAGS, max_length=MAX_LENGTH),
         answer=_unchanged,
@@ -114,7 +119,7 @@ MICRO_TASKS: Mapping[str, MicroTask] = {
     ),
     "nli": MicroTask(
         title="Case 3: does the second sentence follow from the first",
-        write=lambda world, count, seed, split: inferences(world, count, seed=seed, split=split),
+        write=_writer(inferences),
         convert=_inference,
         make=lambda tokenizer: Classification(tokenizer, ENTAILMENTS, max_length=MAX_LENGTH),
         answer=_label,
@@ -123,7 +128,7 @@ MICRO_TASKS: Mapping[str, MicroTask] = {
     ),
     "qa": MicroTask(
         title="Case 4: where in the text is the answer, scored by exact match",
-        write=lambda world, count, seed, split: questions(world, count, seed=seed, split=split),
+        write=_writer(questions),
         convert=_unchanged,
         make=lambda tokenizer: QuestionAnswering(tokenizer, max_length=MAX_LENGTH),
         answer=_text,
@@ -147,14 +152,17 @@ def micro_task(name: str) -> MicroTask:
 
 
 @lru_cache(maxsize=64)
-def micro_examples(name: str, split: Split, count: int, seed: int | str = 0) -> tuple[Any, ...]:
+def micro_examples(
+    name: str, split: Split, count: int, seed: int | str = 0, wordings: Held = "held out"
+) -> tuple[Any, ...]:
     """`count` different examples of a case, in the micro-world's own form, a function of the seed.
 
-    Of those that say the same text the first is kept.
+    Of those that say the same text the first is kept. wordings: "known" are those of training
+    examples, in sentences of the split with its people and words.
     """
     task = micro_task(name)
     world = shipped("full")
-    written = task.write(world, 2 * count, seed, split)
+    written = task.write(world, 2 * count, seed, split, wordings)
     unique = {task.convert(example): example for example in reversed(written)}
     found = tuple(reversed(unique.values()))[:count]
     if len(found) < count:

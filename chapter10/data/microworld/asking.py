@@ -16,10 +16,8 @@ from chapter10.data.microworld.examples import Asked
 from chapter10.data.microworld.files import Text, as_table, check_keys, read
 from chapter10.data.microworld.forms import Filler
 from chapter10.data.microworld.grammar import Role, Wordings, read_roles, read_wordings
-from chapter10.data.microworld.patterns import Pattern
 from chapter10.data.microworld.sampling import NoWordError, Sampler, Style
-from chapter10.data.microworld.sentiment import Held
-from chapter10.data.microworld.splits import Split, is_open, of_split
+from chapter10.data.microworld.splits import Held, Split, choose, is_open
 from chapter10.data.microworld.tokens import Language, Sentence, join
 from chapter10.data.microworld.world import World
 
@@ -191,9 +189,7 @@ class _Writer:
         return bool(who.kinds & set(kinds)) and self.sampler.does(who, verb)
 
     def _write(self, wordings: Wordings, fillers: Fillers) -> Sentence:
-        patterns: Sequence[Pattern] = wordings[self.language]
-        if self.wordings == "held out":
-            patterns = of_split(patterns, self.sampler.split)
+        patterns = choose(wordings[self.language], self.sampler.split, self.wordings)
         return Sentence(self.draws.pick(patterns).fill(fillers, self.draws), self.language)
 
 

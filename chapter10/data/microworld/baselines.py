@@ -17,8 +17,8 @@ from chapter10.data.microworld.asking import questions
 from chapter10.data.microworld.examples import Asked, Inference, Review, Tagged
 from chapter10.data.microworld.inference import inferences
 from chapter10.data.microworld.senses import ambiguous, sense_uses
-from chapter10.data.microworld.sentiment import HARD, Held, reviews
-from chapter10.data.microworld.splits import Split
+from chapter10.data.microworld.sentiment import HARD, reviews
+from chapter10.data.microworld.splits import Held, Split
 from chapter10.data.microworld.tagging import ambiguous_words
 from chapter10.data.microworld.tokens import Language
 from chapter10.data.microworld.world import World, shipped

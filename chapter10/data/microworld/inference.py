@@ -12,10 +12,9 @@ from chapter10.data.microworld.examples import Inference
 from chapter10.data.microworld.files import Table, Text, as_table, as_text, check_keys, fail, read
 from chapter10.data.microworld.forms import Filler
 from chapter10.data.microworld.grammar import Role, Wordings, read_roles, read_wordings
-from chapter10.data.microworld.patterns import Pattern
 from chapter10.data.microworld.sampling import NoWordError, Sampler, Style
-from chapter10.data.microworld.sentiment import Held
-from chapter10.data.microworld.splits import Split, admits_sentence, of_split
+from chapter10.data.microworld.sentiment import FOLLOWS
+from chapter10.data.microworld.splits import Held, Split, admits_sentence, choose
 from chapter10.data.microworld.tokens import Language, Sentence
 from chapter10.data.microworld.world import World
 
@@ -143,10 +142,7 @@ def _said(
     split: Split,
     wordings: Held,
 ) -> Sentence | None:
-    patterns: Sequence[Pattern] = choices[language]
-    if wordings == "held out":
-        patterns = of_split(patterns, split)
-    tokens = draws.pick(patterns).fill(fillers, draws)
+    tokens = draws.pick(choose(choices[language], split, wordings)).fill(fillers, draws)
     return Sentence(tokens, language) if admits_sentence(split, tokens) else None
 
 
@@ -176,7 +172,7 @@ def _changed(
 def inference_documents(
     world: World, count: int, language: Language = "zh", *, seed: int | str = 0
 ) -> list[tuple[Sentence, ...]]:
-    """Pretraining text: something happened, and what follows from it, said in one to three ways."""
+    """Pretraining text: something happened, and what follows from it, said in one way or two."""
     known = load_inference(world)
     sampler = world.sampler(Style(), "pretraining")
     draws = Draws("inference documents", language, seed)
@@ -190,7 +186,7 @@ def inference_documents(
         except NoWordError:
             patience.lose()
             continue
-        ways = draws.shuffle(kind.hypothesis[side][language])[: 1 + draws.below(3)]
+        ways = draws.shuffle(kind.hypothesis[side][language])[: draws.pick(FOLLOWS)]
         patterns = [draws.pick(kind.premise[side][language]), *ways]
         told = [Sentence(pattern.fill(fillers, draws), language) for pattern in patterns]
         if all(admits_sentence("pretraining", sentence.tokens) for sentence in told):

@@ -15,8 +15,7 @@ from chapter10.data.microworld.grammar import Role, read_roles
 from chapter10.data.microworld.lexicon import Word
 from chapter10.data.microworld.patterns import Pattern, compile_pattern
 from chapter10.data.microworld.sampling import NoWordError, Sampler, Style
-from chapter10.data.microworld.sentiment import Held
-from chapter10.data.microworld.splits import Split, admits_sentence, of_split
+from chapter10.data.microworld.splits import Held, Split, admits_sentence, choose
 from chapter10.data.microworld.tokens import Sentence, Token
 from chapter10.data.microworld.world import World
 
@@ -134,8 +133,7 @@ def _use(
         clauses = [(word, (word,), fillers)]
     tokens: list[Token] = []
     for sense, named, filling in draws.shuffle(clauses):
-        patterns = grammar.shows[sense.group]
-        held = of_split(patterns, sampler.split) if wordings == "held out" else patterns
+        held = choose(grammar.shows[sense.group], sampler.split, wordings)
         tokens += _clause(draws.pick(held), tuple(draws.shuffle(named)), filling, draws)
     if not admits_sentence(sampler.split, tokens):
         return None

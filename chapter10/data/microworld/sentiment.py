@@ -25,17 +25,22 @@ from chapter10.data.microworld.grammar import Wordings, read_wordings
 from chapter10.data.microworld.lexicon import Word
 from chapter10.data.microworld.patterns import Pattern
 from chapter10.data.microworld.sampling import NoWordError, Sampler, Style
-from chapter10.data.microworld.splits import Split, admits_sentence, of_split
+from chapter10.data.microworld.splits import Held, Split, admits_sentence, choose, of_split
 from chapter10.data.microworld.tokens import Language, Sentence
 from chapter10.data.microworld.world import World, chances
 
 Decides = Literal["first", "second", "not_first"]
-Held = Literal["held out", "shared"]
 KINDS = ("plain", "negation", "contrast", "choice", "intensity")
 HARD = ("negation", "contrast", "choice", "intensity")
-TOLD = {"plain": 8, "negation": 2, "contrast": 2, "choice": 2, "intensity": 2}
+TOLD = {"plain": 4, "negation": 2, "contrast": 2, "choice": 2, "intensity": 2}
 """How often pretraining text is of each kind: most people speak plainly. Were all kinds
 alike, no word would go with good or bad more often than chance: nothing could be learned first.
+"""
+MORE = (0, 0, 1, 2)
+"""How many sentences of the same kind go with a review in pretraining text, each as often."""
+FOLLOWS = (1, 1, 1, 2)
+"""How many consequences follow. One alone can be filled in only by who has understood what went
+before it; of two, each gives the other away.
 """
 Domain = tuple[str, tuple[str, ...]]
 """The group of what is judged, and its kinds of aspects."""
@@ -130,7 +135,7 @@ def reviews(
         sets = grammar.kinds[kind]
         decides, patterns = sets[(number // (2 * len(kinds))) % len(sets)]
         review = _review(
-            grammar, sampler, kind, decides, _held(patterns[language], split, wordings),
+            grammar, sampler, kind, decides, choose(patterns[language], split, wordings),
             number % 2, language, draws,
         )  # fmt: skip
         if review is None:
@@ -139,10 +144,6 @@ def reviews(
         written.append(review)
         number += 1
     return draws.shuffle(written)
-
-
-def _held(patterns: Sequence[Pattern], split: Split, wordings: Held) -> Sequence[Pattern]:
-    return of_split(patterns, split) if wordings == "held out" else patterns
 
 
 def _review(
@@ -234,13 +235,13 @@ def review_documents(
                     grammar.more[side][language],
                     _further(domain, sampler, fillers["what"], side, draws),
                 )
-                for _ in range(draws.below(3))
+                for _ in range(draws.pick(MORE))
             ]
         except NoWordError:
             patience.lose()
             continue
         told = [(patterns[language], fillers), *more]
-        after = draws.shuffle(grammar.follows[side][language])[: 1 + draws.below(3)]
+        after = draws.shuffle(grammar.follows[side][language])[: draws.pick(FOLLOWS)]
         sentences = tuple(
             Sentence(pattern.fill(roles, draws), language)
             for pattern, roles in [

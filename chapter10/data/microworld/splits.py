@@ -22,6 +22,8 @@ from chapter10.data.microworld.draws import checksum
 from chapter10.data.microworld.tokens import PUNCTUATION, Token
 
 Split = Literal["pretraining", "train", "validation", "test"]
+Held = Literal["held out", "known", "shared"]
+"""Whose wordings an example may have: its own split's, those of training, or everybody's."""
 Item = TypeVar("Item")
 
 SENTENCE_BUCKETS = 6
@@ -84,6 +86,13 @@ def of_split(items: Sequence[Item], split: Split) -> Sequence[Item]:
 def place_split(place: int) -> Split:
     """The split of a place in a list of five or more."""
     return {PLACES - 2: "validation", PLACES - 1: "test"}.get(place % PLACES, "train")  # type: ignore[return-value]
+
+
+def choose(items: Sequence[Item], split: Split, wordings: Held) -> Sequence[Item]:
+    """The patterns of a list that an example of the split may have."""
+    if wordings == "shared":
+        return items
+    return of_split(items, "train" if wordings == "known" else split)
 
 
 def is_open(split: Split) -> bool:

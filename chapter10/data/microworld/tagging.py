@@ -13,8 +13,7 @@ from chapter10.data.microworld.forms import Filler
 from chapter10.data.microworld.grammar import LANGUAGES, Role, read_roles
 from chapter10.data.microworld.patterns import Pattern, compile_pattern
 from chapter10.data.microworld.sampling import NoWordError, Style
-from chapter10.data.microworld.sentiment import Held
-from chapter10.data.microworld.splits import Split, of_split
+from chapter10.data.microworld.splits import Held, Split, choose
 from chapter10.data.microworld.tokens import Language, Sentence
 from chapter10.data.microworld.world import World
 
@@ -103,7 +102,6 @@ def ambiguous_words(
     patience = Patience(count, f"{count} sentences for {split}")
     while len(written) < count:
         word, tag, patterns = choices[len(written) % len(choices)]
-        held = of_split(patterns, split) if wordings == "held out" else patterns
         fillers: dict[str, Filler] = {}
         try:
             for name, role in grammar.roles.items():
@@ -111,7 +109,7 @@ def ambiguous_words(
         except NoWordError:
             patience.lose()
             continue
-        tokens = draws.pick(held).fill(fillers, draws)
+        tokens = draws.pick(choose(patterns, split, wordings)).fill(fillers, draws)
         places = [
             i
             for i, t in enumerate(tokens)
