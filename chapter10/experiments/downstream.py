@@ -7,14 +7,14 @@ used for choices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from chapter10.claims import Experiment, Measured
-from chapter10.data.microworld.splits import Split
+from chapter10.data.microworld.splits import Held
 from chapter10.models import shipped
 from chapter10.tasks import (
     BASELINES,
@@ -33,12 +33,20 @@ CHECKPOINT = "bert-zh-micro"
 Start = Literal["pretrained", "scratch"]
 STARTS: tuple[Start, ...] = get_args(Start)
 ARMS: dict[Start, str] = {"pretrained": "预训练", "scratch": "随机起点"}
-BUDGETS = (16, 64, 256, 1024)
+BUDGETS = (16, 64, 256, 1024, 4096)
 """Labelled examples of the label efficiency curve."""
 LABELS = {"sentiment": 256, "tagging": 64, "nli": 1024, "qa": 1024}
 """For each task the budget at which the starts are compared, chosen on validation data and fixed
 before any test score was seen."""
+JUDGED = dict.fromkeys(LABELS, "新说法")
+"""For each task the exam in which they are, fixed likewise."""
+NEW, KNOWN = "新说法", "老说法"
+WORDINGS: Mapping[str, Held] = {NEW: "held out", KNOWN: "known"}
+"""Two exams for every case: sentences worded as no training example is, and sentences that are
+worded like these. People and sentences are new in both; so are the adjectives of reviews."""
 VALIDATION, TEST = 200, 1000
+TEST_DRAW = 1
+"""Seed of the test examples. Draw 0 was used while the micro-world was still being changed."""
 SEARCH_SEED = 100
 """Learning rates are chosen with this seed, which no measurement uses."""
 RATES = (5e-4, 1e-3, 2e-3)
@@ -116,7 +124,6 @@ def train_model(
     prepare: Callable[[TaskModel], None] = lambda model: None,
     watch: Callable[[TaskModel], None] = lambda model: None,
     show: Callable[[Any], Any] = lambda example: example,
-    validation: Sequence[Any] | None = None,
     progress: bool = False,
 ) -> Fitted:
     """Fine-tune on `labels` examples drawn by the seed; the weights best on validation are kept.
@@ -133,7 +140,6 @@ def train_model(
         prepare: called on the model before it is trained, to freeze parts of it, say.
         watch: called on the model at each evaluation.
         show: an example as the task takes it -> what the model is shown, to hide parts of it, say.
-        validation: examples of the micro-world that choose the best weights; the case's by default.
         progress: show a bar.
     """
     checkpoint = checkpoint or shipped(CHECKPOINT)
@@ -150,17 +156,28 @@ def train_model(
         evaluations=evaluations,
         progress=progress,
     )
-    parts = (
-        micro_examples(name, "train", labels, seed),
-        validation or micro_examples(name, "validation", VALIDATION),
-    )
+    parts = (micro_examples(name, "train", labels, seed), validation_examples(name, VALIDATION))
     train, chosen_by = ([show(one) for one in converted(name, part)] for part in parts)
     return Fitted(task, model, fit(task, model, train, chosen_by, config, watch))
 
 
-def judged(name: str, fitted: Fitted, split: Split = "test", count: int = TEST) -> list[bool]:
-    """For each example whether the model is right."""
-    examples = micro_examples(name, split, count)
+def validation_examples(name: str, count: int) -> tuple[Any, ...]:
+    """As many in new wordings as in known ones; they choose weights, rates and budgets."""
+    half = count // 2
+    return tuple(
+        example
+        for wordings in WORDINGS.values()
+        for example in micro_examples(name, "validation", half, 0, wordings)
+    )
+
+
+def exam_examples(name: str, exam: str = NEW, count: int = TEST) -> tuple[Any, ...]:
+    """The test examples of an exam."""
+    return micro_examples(name, "test", count, TEST_DRAW, WORDINGS[exam])
+
+
+def judged(name: str, fitted: Fitted, examples: Sequence[Any]) -> list[bool]:
+    """For each example of the micro-world whether the model is right."""
     predictions = fitted.task.predict(fitted.model, converted(name, examples))
     return rights(name, examples, map(micro_task(name).answer, predictions))
 
@@ -176,53 +193,90 @@ def share(judgements: Sequence[bool]) -> float:
     return sum(judgements) / len(judgements)
 
 
+@lru_cache(maxsize=16)
+def tuned(name: str, begin: Start, labels: int, seed: int) -> Fitted:
+    """A model after one fine-tuning; those asked for last are kept."""
+    return train_model(name, begin, seed, labels=labels)
+
+
 @lru_cache(maxsize=256)
-def test_score(name: str, begin: Start, labels: int, seed: int) -> float:
-    """The share of right answers on test examples after one fine-tuning."""
-    return share(judged(name, train_model(name, begin, seed, labels=labels)))
+def exam_rights(name: str, begin: Start, labels: int, seed: int, exam: str) -> Sequence[bool]:
+    """For each test example of an exam whether the model is right after one fine-tuning."""
+    return judged(name, tuned(name, begin, labels, seed), exam_examples(name, exam))
 
 
 def search_rate(name: str, begin: Start) -> float:
     """The learning rate of `RATES` with the best validation score; the same search for each start.
 
-    It prints what each scored.
+    It prints what each scored, in new and in known wordings.
     """
     scores = {}
+    examples = validation_examples(name, TEST)
     for rate in RATES:
-        fitted = train_model(name, begin, SEARCH_SEED, rate=rate)
-        scores[rate] = share(judged(name, fitted, "validation", VALIDATION))
-        print(f"{name:10s} {begin:10s} {rate:.0e} {scores[rate]:.3f}", flush=True)
+        right = judged(name, train_model(name, begin, SEARCH_SEED, rate=rate), examples)
+        scores[rate] = share(right)
+        new, known = share(right[: TEST // 2]), share(right[TEST // 2 :])
+        print(f"{name:10s} {begin:10s} {rate:.0e} {new:.3f} {known:.3f}", flush=True)
     return max(RATES, key=lambda rate: scores[rate])
 
 
 @lru_cache(maxsize=64)
-def baseline_score(name: str, baseline: str, seed: int, labels: int | None = None) -> float:
-    """The score of a classical baseline that learns from the same labels as the models."""
-    train = micro_examples(name, "train", labels or LABELS[name], seed)
-    validation = micro_examples(name, "validation", VALIDATION)
-    test = micro_examples(name, "test", TEST)
-    answers = BASELINES[baseline](*(converted(name, part) for part in (train, validation, test)))
-    return share(rights(name, test, answers))
+def baseline_scores(name: str, baseline: str, seed: int, labels: int) -> Mapping[str, float]:
+    """The scores of a classical baseline, in both exams, that learns from the models' labels."""
+    train = converted(name, micro_examples(name, "train", labels, seed))
+    validation = converted(name, validation_examples(name, VALIDATION))
+    scores = {}
+    for exam in WORDINGS:
+        test = exam_examples(name, exam)
+        answers = BASELINES[baseline](train, validation, converted(name, test))
+        scores[exam] = share(rights(name, test, answers))
+    return scores
 
 
-def case_experiment(name: str) -> Experiment:
+GAIN = "领先"
+
+
+def case_experiment(
+    name: str, more: Mapping[str, Callable[[int], float]] | None = None
+) -> Experiment:
     """What the page on a case measures: how many points the pretrained start gains at the budget of
-    `LABELS`, the score of both starts at every budget beside it, and the classical baselines."""
-    gain, labels = "领先", LABELS[name]
-    curve = {f"{ARMS[begin]} {count}": (begin, count) for begin in STARTS for count in BUDGETS}
+    `LABELS` in the exam of `JUDGED`; the scores of both starts at every budget, and of the
+    classical baselines, in both exams, stand beside it.
+
+    more: further controls of the page, name -> seed -> value.
+    """
+    labels, more = LABELS[name], more or {}
+    curve = {
+        f"{ARMS[begin]} {count}·{exam}": (begin, count, exam)
+        for begin in STARTS
+        for count in BUDGETS
+        for exam in WORDINGS
+    }
+    classical = {
+        f"{baseline}·{exam}": (baseline, exam)
+        for baseline in MICRO_TASKS[name].baselines
+        for exam in WORDINGS
+    }
+
+    def score(begin: Start, count: int, exam: str, seed: int) -> float:
+        return share(exam_rights(name, begin, count, seed, exam))
 
     def run(arm: str, seed: int) -> Measured:
-        if arm == gain:
-            scores = {begin: test_score(name, begin, labels, seed) for begin in STARTS}
-            return Measured(scores["pretrained"] - scores["scratch"], steps_for(labels))
+        if arm == GAIN:
+            one, other = (score(begin, labels, JUDGED[name], seed) for begin in STARTS)
+            return Measured(one - other, steps_for(labels))
         if arm in curve:
-            begin, count = curve[arm]
-            return Measured(test_score(name, begin, count, seed), steps_for(count))
-        return Measured(baseline_score(name, arm, seed))
+            begin, count, exam = curve[arm]
+            return Measured(score(begin, count, exam, seed), steps_for(count))
+        if arm in classical:
+            baseline, exam = classical[arm]
+            return Measured(baseline_scores(name, baseline, seed, labels)[exam])
+        return Measured(more[arm](seed))
 
     return Experiment(
-        arms=(gain,),
-        controls=(*curve, *MICRO_TASKS[name].baselines),
+        arms=(GAIN,),
+        controls=(*curve, *classical, *more),
         run=run,
-        data=f"微世界，{labels} 个标注（曲线 {BUDGETS[0]}–{BUDGETS[-1]}），测试 {TEST} 例",
+        data=f"微世界，{labels} 个标注（曲线 {BUDGETS[0]}–{BUDGETS[-1]}），"
+        f"{'、'.join(WORDINGS)}测试各 {TEST} 例",
     )

@@ -21,18 +21,20 @@ from chapter10.claims import Experiment, Measured
 from chapter10.experiments.downstream import (
     ARMS,
     CHECKPOINT,
+    JUDGED,
     LABELS,
     RATES,
     SEARCH_SEED,
     STARTS,
     TEST,
-    VALIDATION,
     Fitted,
     Start,
+    exam_examples,
     judged,
     share,
     steps_for,
     train_model,
+    validation_examples,
 )
 from chapter10.experiments.glue import Line, baseline_line
 from chapter10.formats import is_head
@@ -170,7 +172,7 @@ def search_variant_rate(variant: str) -> float:
     scores = {}
     for rate in VARIANT_TRIED:
         fitted = train_model(MAIN, "pretrained", SEARCH_SEED, rate=rate, prepare=freeze(variant))
-        scores[rate] = share(judged(MAIN, fitted, "validation", VALIDATION))
+        scores[rate] = share(judged(MAIN, fitted, validation_examples(MAIN, TEST)))
         print(f"{variant} {rate:.0e} {scores[rate]:.3f}", flush=True)
     return max(VARIANT_TRIED, key=lambda rate: scores[rate])
 
@@ -195,7 +197,7 @@ def outcome(name: str, begin: Start, seed: int, variant: str = "全部") -> Outc
     tuned = tune(name, begin, seed, variant)
     return Outcome(
         quarters=quarters(tuned.losses),
-        score=share(judged(name, tuned.fitted)),
+        score=share(judged(name, tuned.fitted, exam_examples(name, JUDGED[name]))),
         moved=moved(tuned.start, tuned.end),
     )
 

@@ -15,8 +15,11 @@ from chapter10.bert_tasks import BertForSequenceClassification
 from chapter10.checkpoints import CONFIG_FILE
 from chapter10.experiments.downstream import (
     CHECKPOINT,
+    JUDGED,
+    LABELS,
     Start,
-    baseline_score,
+    baseline_scores,
+    exam_examples,
     judged,
     share,
     train_model,
@@ -67,7 +70,7 @@ def micro_glue(
     scores = {}
     for name in MICRO_TASKS:
         fitted = train_model(name, begin, seed, labels=labels, checkpoint=checkpoint, rate=rate)
-        scores[name] = share(judged(name, fitted))
+        scores[name] = share(judged(name, fitted, exam_examples(name, JUDGED[name])))
     title = Path(checkpoint).name + (", random weights" if scratch else "")
     return [Line(title, scores), *(baseline_line(row, seed, labels) for row in BASELINES)]
 
@@ -77,7 +80,8 @@ def baseline_line(row: str, seed: int, labels: int | None = None) -> Line:
     scores = {}
     for name, task in MICRO_TASKS.items():
         number = min(BASELINES[row], len(task.baselines) - 1)
-        scores[name] = baseline_score(name, task.baselines[number], seed, labels)
+        found = baseline_scores(name, task.baselines[number], seed, labels or LABELS[name])
+        scores[name] = found[JUDGED[name]]
     return Line(row, scores)
 
 

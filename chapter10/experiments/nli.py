@@ -9,30 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
 from sklearn.tree import DecisionTreeClassifier
 from torch import Tensor
 
-from chapter10.claims import Experiment, Measured
 from chapter10.data.microworld import Inference
 from chapter10.data.microworld.splits import Split
 from chapter10.experiments import downstream
-from chapter10.experiments.downstream import ARMS, TEST, VALIDATION, Fitted, Start
-from chapter10.experiments.wordings import familiar_pairs
+from chapter10.experiments.downstream import ARMS, KNOWN, LABELS, WORDINGS, Fitted, Start
 from chapter10.tasks import BASELINES, TextExample, micro_examples
 from chapter10.tasks.classification import ClassRow
 
 NAME = "nli"
-LABELS = 4096
-"""Where the starts are compared: on validation pairs a thousand labels taught neither start more
-than the shortcut of the premise (:data:`PREMISE_ONLY`), four thousand did."""
-BUDGETS = (*downstream.BUDGETS, LABELS)
-RATES: dict[Start, float] = {"pretrained": 1e-3, "scratch": 1e-3}
-"""Learning rates, the best of ``downstream.RATES`` on validation pairs in known wordings."""
 RELATIONS: Mapping[str, str] = {"entailment": "蕴含", "neutral": "中立", "contradiction": "矛盾"}
 KINDS: Mapping[str, str] = {
     "kind_of": "种类",
@@ -118,45 +109,29 @@ def premise_answers(
     return BASELINES["second text only"](*map(turned, (train, validation, test)))
 
 
-def _named(name: str) -> Callable[..., Sequence[str]]:
-    def answers(*parts: Sequence[Inference]) -> Sequence[str]:
-        return BASELINES[name](*map(texts, parts))
-
-    return answers
-
-
 SHORTCUTS: Mapping[str, Callable[..., Sequence[str]]] = {
-    "只看假设": _named("second text only"),
     "只看前提": premise_answers,
     "重叠与否定词": surface_answers,
-    "两句的片段": _named("character n-grams"),
 }
-"""Each learns from what the models learn from: (train, validation, test) -> answers."""
+"""Beside the baselines of the case; each learns from what the models learn from:
+(train, validation, test) -> answers."""
 
 
 @lru_cache(maxsize=64)
 def shortcut_scores(name: str, seed: int) -> Mapping[str, float]:
-    """The shares of test pairs that a shortcut gets right, in new and in known wordings."""
-    train, validation = pairs("train", LABELS, seed), familiar_pairs("validation", VALIDATION)
-    exams = {wordings: test_pairs(wordings) for wordings in (NEW, KNOWN)}
-    answers = SHORTCUTS[name](train, validation, [pair for exam in exams.values() for pair in exam])
-    scores = {}
-    for wordings, exam in exams.items():
-        scores[wordings], answers = same_relation(exam, answers[: len(exam)]), answers[len(exam) :]
-    return scores
+    """The shares of test pairs that a shortcut gets right, in both exams."""
+    train, validation = pairs("train", LABELS[NAME], seed), validation_pairs()
+    answers: Callable[..., Sequence[str]] = SHORTCUTS[name]
+    exams = {exam: downstream.exam_examples(NAME, exam) for exam in WORDINGS}
+    return {
+        exam: same_relation(found, answers(train, validation, found))
+        for exam, found in exams.items()
+    }
 
 
-def train_model(begin: Start, seed: int, labels: int = LABELS, **options: Any) -> Fitted:
-    """One fine-tuning; the weights best on validation pairs in the wordings of training are kept.
-
-    The case's own validation pairs are worded anew, like its test pairs: where a model is at chance
-    on them, they would choose among its weights by luck.
-    """
-    options = {"rate": RATES[begin], **options}
-    validation = familiar_pairs("validation", VALIDATION)
-    return downstream.train_model(
-        NAME, begin, seed, labels=labels, validation=validation, **options
-    )
+def validation_pairs() -> tuple[Inference, ...]:
+    """Half of them worded as training pairs are."""
+    return downstream.validation_examples(NAME, downstream.VALIDATION)
 
 
 # --- the rows that BERT reads, and what else they could have been
@@ -239,43 +214,17 @@ def places(pair: Inference) -> tuple[slice, slice]:
     return slice(1, first), slice(first + 1, first + 1 + len(pair.hypothesis))
 
 
-# --- evidence: beside what all cases measure, in known wordings, by kind, and with changed rows
-
-NEW, KNOWN = "新说法", "老说法"
-"""Test pairs worded as no training pair is, and others worded as these are; new people in both."""
-
-
-def test_pairs(wordings: str) -> tuple[Inference, ...]:
-    """The test pairs of the case (NEW), or as many in the wordings of training (KNOWN)."""
-    return pairs("test", TEST) if wordings == NEW else familiar_pairs("test", TEST)
-
-
-@lru_cache(maxsize=64)
-def test_answers(begin: Start, labels: int, seed: int) -> Mapping[str, Sequence[str]]:
-    """What a model says after one fine-tuning: of both sets, and of KNOWN ones with each change."""
-    fitted = train_model(begin, seed, labels)
-    asked = {NEW: (NEW, "照常"), KNOWN: (KNOWN, "照常")}
-    if labels == LABELS:
-        asked |= {change: (KNOWN, change) for change in list(CHANGES)[1:]}
-    return {
-        name: changed_answers(fitted, test_pairs(wordings), change)
-        for name, (wordings, change) in asked.items()
-    }
-
-
-def score(begin: Start, labels: int, seed: int, wordings: str) -> float:
-    """The share of test pairs that are judged right after one fine-tuning."""
-    return same_relation(test_pairs(wordings), test_answers(begin, labels, seed)[wordings])
+# --- evidence: beside what all cases measure, by kind, and with changed rows
 
 
 def hypothesis_only(seed: int) -> float:
-    """What BERT gets right on test that learns from hypotheses alone and is shown nothing else."""
+    """What BERT gets right that learns from hypotheses alone and is shown nothing else."""
 
     def alone(example: TextExample) -> TextExample:
         return TextExample(example.pair or "", label=example.label)
 
-    blind = train_model("pretrained", seed, show=alone)
-    test = test_pairs(KNOWN)
+    blind = downstream.train_model(NAME, "pretrained", seed, show=alone)
+    test = downstream.exam_examples(NAME, KNOWN)
     shown = [alone(example) for example in texts(test)]
     return same_relation(test, [one.label for one in blind.task.predict(blind.model, shown)])
 
@@ -308,63 +257,48 @@ def same_relation(found: Sequence[Inference], answers: Sequence[str]) -> float:
     return downstream.share(downstream.rights(NAME, found, answers))
 
 
-GAIN = "领先"
-_SERIES: tuple[tuple[Start, str], ...] = (
-    ("pretrained", KNOWN),
-    ("scratch", KNOWN),
-    ("pretrained", NEW),
-)
 SERIES: Mapping[str, tuple[Start, str]] = {
-    f"{ARMS[begin]}·{wordings}": (begin, wordings) for begin, wordings in _SERIES
+    f"{ARMS[begin]}·{exam}": (begin, exam) for begin in ARMS for exam in WORDINGS
 }
-"""What is told apart by kind -> start and wordings."""
-_CURVE = {
-    f"{ARMS[begin]} {labels}{tail}": (begin, labels, wordings)
-    for begin in downstream.STARTS
-    for labels in BUDGETS
-    for wordings, tail in ((NEW, ""), (KNOWN, f"·{KNOWN}"))
-}
-_BY_KIND = {f"{series}·{name}": (series, kind) for series in SERIES for kind, name in KINDS.items()}
-_BLIND = f"{ARMS['pretrained']}·只读假设"
-_CHANGED = {f"{ARMS['pretrained']}·{change}": change for change in list(CHANGES)[1:]}
-_SHORTCUTS = {
-    f"{name}{tail}": (name, wordings)
-    for name in SHORTCUTS
-    for wordings, tail in ((NEW, ""), (KNOWN, f"·{KNOWN}"))
-}
+"""What is told apart by kind -> start and exam."""
 
 
-def _run(arm: str, seed: int) -> Measured:
-    """One arm of B14. Models that the case trains anyway are trained once for all arms."""
-    steps = downstream.steps_for(LABELS)
-    if arm in (GAIN, f"{GAIN}·{KNOWN}"):
-        wordings = NEW if arm == GAIN else KNOWN
-        both = [score(begin, LABELS, seed, wordings) for begin in downstream.STARTS]
-        return Measured(both[0] - both[1], steps)
-    if arm in _CURVE:
-        begin, labels, wordings = _CURVE[arm]
-        return Measured(score(begin, labels, seed, wordings), downstream.steps_for(labels))
-    if arm in _BY_KIND:
-        series, kind = _BY_KIND[arm]
-        begin, wordings = SERIES[series]
-        answers = test_answers(begin, LABELS, seed)[wordings]
-        return Measured(by_kind(test_pairs(wordings), answers)[kind], steps)
-    if arm in _CHANGED:
-        answers = test_answers("pretrained", LABELS, seed)[_CHANGED[arm]]
-        return Measured(same_relation(test_pairs(KNOWN), answers), steps)
-    if arm == _BLIND:
-        return Measured(hypothesis_only(seed), steps)
-    if arm in _SHORTCUTS:
-        name, wordings = _SHORTCUTS[arm]
-        return Measured(shortcut_scores(name, seed)[wordings])
-    raise ValueError(f"B14 has no arm {arm!r}.")
+def _shortcut_score(name: str, exam: str, seed: int) -> float:
+    return shortcut_scores(name, seed)[exam]
+
+
+def _kind_score(series: str, kind: str, seed: int) -> float:
+    begin, exam = SERIES[series]
+    found = downstream.exam_examples(NAME, exam)
+    right = downstream.exam_rights(NAME, begin, LABELS[NAME], seed, exam)
+    return downstream.share(
+        [yes for pair, yes in zip(found, right, strict=True) if pair.kind == kind]
+    )
+
+
+def _changed_score(change: str, seed: int) -> float:
+    fitted = downstream.tuned(NAME, "pretrained", LABELS[NAME], seed)
+    test = downstream.exam_examples(NAME, KNOWN)
+    return same_relation(test, changed_answers(fitted, test, change))
 
 
 EXPERIMENTS = {
-    "B14": Experiment(
-        arms=(GAIN, f"{GAIN}·{KNOWN}"),
-        controls=(*_CURVE, *_SHORTCUTS, _BLIND, *_CHANGED, *_BY_KIND),
-        run=_run,
-        data=f"微世界，{LABELS} 个标注（曲线 {BUDGETS[0]}–{LABELS}），新说法、老说法各 {TEST} 对",
+    "B14": downstream.case_experiment(
+        NAME,
+        {
+            f"{name}·{exam}": partial(_shortcut_score, name, exam)
+            for name in SHORTCUTS
+            for exam in WORDINGS
+        }
+        | {f"{ARMS['pretrained']}·只读假设": hypothesis_only}
+        | {
+            f"{ARMS['pretrained']}·{change}": partial(_changed_score, change)
+            for change in list(CHANGES)[1:]
+        }
+        | {
+            f"{series}·{name}": partial(_kind_score, series, kind)
+            for series in SERIES
+            for kind, name in KINDS.items()
+        },
     )
 }

@@ -111,7 +111,7 @@ def baseline_answers(
     """The tags that a baseline of ``BASELINES``, or "neighbours", gives after learning from the
     training labels of a seed."""
     train = micro_examples(NAME, "train", downstream.LABELS[NAME], seed)
-    validation = micro_examples(NAME, "validation", downstream.VALIDATION)
+    validation = downstream.validation_examples(NAME, downstream.VALIDATION)
     answer = neighbours if baseline == "neighbours" else BASELINES[baseline]
     return answer(train, validation, examples)
 

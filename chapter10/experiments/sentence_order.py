@@ -271,7 +271,8 @@ def downstream_score(start: Objective | str, task: str, seed: int) -> float:
 
 def _fine_tuned(checkpoint: Path, task: str, seed: int) -> float:
     fitted = downstream.train_model(task, "pretrained", seed, checkpoint=checkpoint, evaluations=2)
-    return downstream.share(downstream.judged(task, fitted, count=JUDGED))
+    examples = downstream.exam_examples(task, downstream.JUDGED[task], JUDGED)
+    return downstream.share(downstream.judged(task, fitted, examples))
 
 
 def leads(nsp: Mapping[Question, float], sop: Mapping[Question, float]) -> float:

@@ -17,17 +17,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from chapter10.data.microworld import Review
 from chapter10.experiments.downstream import (
-    CHECKPOINT,
-    Fitted,
-    Start,
     case_experiment,
     converted,
-    make_task,
     rights,
-    training_config,
 )
-from chapter10.models import shipped
-from chapter10.tasks import BASELINES, Classification, TextExample, fit, micro_examples, start
+from chapter10.tasks import BASELINES, Classification, TextExample
 from chapter10.tasks.classification import ClassRow
 
 NAME = "sentiment"
@@ -40,10 +34,6 @@ KIND_NAMES = {
 }
 """The kinds of review, as the page calls them."""
 BAG = "character n-grams"
-FAMILIAR_LABELS, FAMILIAR_STEPS, FAMILIAR_RATE = 1024, 300, 1e-3
-FAMILIAR_GAIN = 0.1
-"""How much better the pretrained start has to be on familiar reviews than the random one, and than
-the bag of words; set on other seeds."""
 
 
 # --- data
@@ -95,27 +85,6 @@ def counts(reviews: Sequence[Review]) -> dict[str, tuple[int, int]]:
     """Kind -> how many (bad, good) reviews."""
     found = Counter((review.category, review.label) for review in reviews)
     return {name: (found[kind, 0], found[kind, 1]) for kind, name in KIND_NAMES.items()}
-
-
-# --- the second exam: new sentences of known words and wordings
-
-
-def familiar(train: Sequence[Review], seed: int | str, count: int) -> list[Review]:
-    """Reviews that are written as those for training are, of which none is in `train`."""
-    known = {review.text for review in train}
-    drawn = micro_examples(NAME, "train", 2 * count, f"familiar/{seed}")
-    return [review for review in drawn if review.text not in known][:count]
-
-
-def train_familiar(
-    begin: Start, train: Sequence[Review], validation: Sequence[Review], seed: int
-) -> Fitted:
-    """Fine-tune on `train`; the weights best on `validation`, familiar reviews too, are kept."""
-    task = make_task(NAME)
-    model = start(task, shipped(CHECKPOINT), seed=seed, pretrained=begin == "pretrained")
-    config = training_config(task, FAMILIAR_RATE, FAMILIAR_STEPS, seed, progress=True)
-    known, chosen_by = (converted(NAME, part) for part in (train, validation))
-    return Fitted(task, model, fit(task, model, known, chosen_by, config))
 
 
 # --- answers

@@ -1,19 +1,16 @@
-"""The wordings of pairs of premise and hypothesis: told apart, kept to those of training, turned.
+"""The wordings of pairs of premise and hypothesis: told apart, and turned round.
 
-A wording is a pattern of ``grammar/inference.yml`` with its slots left open. Fine-tuning has the
-first two of three; validation and test pairs have the third (``microworld.splits``).
+A wording is a pattern of ``grammar/inference.yml`` with its slots left open.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache, lru_cache
 from itertools import groupby
 
-from chapter10.data.microworld import Inference, inferences, shipped
+from chapter10.data.microworld import Inference, shipped
 from chapter10.data.microworld.inference import InferenceKind, load_inference
 from chapter10.data.microworld.patterns import Pattern, Piece, Slot
-from chapter10.data.microworld.splits import Split, of_split
 from chapter10.data.microworld.tokens import Sentence, Token
 
 OPPOSITE = {"entailment": "contradiction", "contradiction": "entailment", "neutral": "neutral"}
@@ -43,40 +40,6 @@ def _pieces(pattern: Pattern) -> list[Piece]:
 
 def _kinds() -> dict[str, InferenceKind]:
     return dict(load_inference(shipped("full")))
-
-
-@cache
-def training_wordings() -> frozenset[tuple[str, Wording]]:
-    """(kind, wording) of all premises and hypotheses that fine-tuning may see."""
-    return frozenset(
-        (name, _wording_of(pattern))
-        for name, kind in _kinds().items()
-        for sides in (kind.premise, kind.hypothesis)
-        for side in _SIDES
-        if side in sides
-        for pattern in of_split(sides[side]["zh"], "train")
-    )
-
-
-def is_familiar(pair: Inference) -> bool:
-    """Whether both sentences are worded as training pairs are."""
-    sentences = (pair.premise_sentence, pair.hypothesis_sentence)
-    return all((pair.kind, wording(one)) in training_wordings() for one in sentences)
-
-
-@lru_cache(maxsize=8)
-def familiar_pairs(split: Split, count: int) -> tuple[Inference, ...]:
-    """`count` different pairs with the people and sentences of a split, worded as in training.
-
-    Raises:
-        ValueError: the micro-world does not write so many.
-    """
-    written = inferences(shipped("full"), 5 * count // 2, split=split, wordings="shared")
-    unique = {(pair.premise, pair.hypothesis): pair for pair in reversed(written)}
-    found = tuple(pair for pair in reversed(unique.values()) if is_familiar(pair))[:count]
-    if len(found) < count:
-        raise ValueError(f"{split} has {len(found)} familiar pairs, of {count}; ask for fewer.")
-    return found
 
 
 def contrast(pair: Inference) -> Inference:
