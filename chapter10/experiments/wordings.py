@@ -1,7 +1,7 @@
 """The wordings of pairs of premise and hypothesis: told apart, kept to those of training, turned.
 
 A wording is a pattern of ``grammar/inference.yml`` with its slots left open. Fine-tuning has the
-first two of three; validation and test pairs have the third (``microworld.splits``).
+first three of five; validation pairs have the fourth, test pairs the fifth (``microworld.splits``).
 """
 
 from __future__ import annotations
