@@ -71,7 +71,7 @@ def familiar_pairs(split: Split, count: int) -> tuple[Inference, ...]:
     Raises:
         ValueError: the micro-world does not write so many.
     """
-    written = inferences(shipped("full"), 5 * count // 2, split=split, wordings="shared")
+    written = inferences(shipped("full"), 4 * count, split=split, wordings="shared")
     unique = {(pair.premise, pair.hypothesis): pair for pair in reversed(written)}
     found = tuple(pair for pair in reversed(unique.values()) if is_familiar(pair))[:count]
     if len(found) < count:
