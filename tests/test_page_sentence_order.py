@@ -121,6 +121,15 @@ def test_baselines_refuse_what_they_cannot_learn_from() -> None:
         baseline_answers("长度", pairs, pairs, pairs)
 
 
+def test_the_kinds_of_a_baseline_add_up_to_its_whole() -> None:
+    asked = page.ask("SOP", "test", SEED)
+    counts = [len(page.of_kind(asked, kind)) for kind in page.KINDS]
+    parts = [page.baseline_accuracy("只看长度", "SOP", SEED, kind) for kind in page.KINDS]
+    assert len(set(parts)) == len(parts)
+    whole = page.baseline_accuracy("只看长度", "SOP", SEED)
+    assert np.average(parts, weights=counts) == pytest.approx(whole)
+
+
 # --- model
 
 
