@@ -121,6 +121,21 @@ def test_baselines_refuse_what_they_cannot_learn_from() -> None:
         baseline_answers("长度", pairs, pairs, pairs)
 
 
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+def test_the_slowest_baseline_learns_to_its_end() -> None:
+    """300 iterations were too few for these pairs."""
+    assert 0.4 < page.baseline_accuracy("只看第二句", "NSP", 0) < 0.6
+
+
+def test_the_kinds_of_a_baseline_add_up_to_its_whole() -> None:
+    asked = page.ask("SOP", "test", SEED)
+    counts = [len(page.of_kind(asked, kind)) for kind in page.KINDS]
+    parts = [page.baseline_accuracy("只看长度", "SOP", SEED, kind) for kind in page.KINDS]
+    assert len(set(parts)) == len(parts)
+    whole = page.baseline_accuracy("只看长度", "SOP", SEED)
+    assert np.average(parts, weights=counts) == pytest.approx(whole)
+
+
 # --- model
 
 

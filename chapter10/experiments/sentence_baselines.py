@@ -105,7 +105,7 @@ def baseline_answers(name: str, learned: Pairs, validation: Pairs, test: Pairs) 
     features = BASELINES[name](learned)
     inputs, held_out = features(learned), features(validation)
     models = [
-        make_pipeline(StandardScaler(with_mean=False), LogisticRegression(C=c, max_iter=300)).fit(
+        make_pipeline(StandardScaler(with_mean=False), LogisticRegression(C=c, max_iter=3_000)).fit(
             inputs, labels
         )
         for c in STRENGTHS

@@ -15,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -193,14 +192,24 @@ def of_kind(asked: Sequence[Asked], kind: Order) -> list[Asked]:
     return [one for one in asked if one.kind == kind]
 
 
-def baseline_accuracy(name: str, question: Question, seed: int) -> float:
-    """The same on test pairs for a baseline, which learns from LEARNED training pairs."""
+@lru_cache(maxsize=20)
+def _baseline_rights(name: str, question: Question, seed: int) -> Tensor:
     learned, validation, test = (
         [one.pair for one in ask(question, split, seed)]
         for split in ("pretraining", "validation", "test")
     )
     answers = baseline_answers(name, learned[:LEARNED], validation, test)
-    return float(np.mean(np.array(answers) == [pair.label for pair in test]))
+    return torch.tensor(answers) == torch.tensor([pair.label for pair in test])
+
+
+def baseline_accuracy(name: str, question: Question, seed: int, kind: Order | None = None) -> float:
+    """The same on test pairs, of one kind or all, for a baseline that learns from LEARNED pairs."""
+    return _share(_baseline_rights(name, question, seed), question, seed, kind)
+
+
+def _share(right: Tensor, question: Question, seed: int, kind: Order | None) -> float:
+    chosen = [kind in (None, one.kind) for one in ask(question, "test", seed)]
+    return float(right[torch.tensor(chosen)].double().mean())
 
 
 @dataclass
@@ -251,8 +260,7 @@ def _test_rights(name: Objective, question: Question, seed: int) -> Tensor:
 
 def cross_test(name: Objective, question: Question, seed: int, kind: Order | None = None) -> float:
     """Accuracy of the model trained in one way at a question of test pairs, of one kind or all."""
-    chosen = [kind in (None, one.kind) for one in ask(question, "test", seed)]
-    return float(_test_rights(name, question, seed)[torch.tensor(chosen)].double().mean())
+    return _share(_test_rights(name, question, seed), question, seed, kind)
 
 
 @lru_cache(maxsize=64)

@@ -73,7 +73,7 @@ def cross_tests(
         check_labels(array, models, exams)
     figure, axes = new_figure(0.9 + 0.62 * len(models), 1, len(arrays))
     for one, (title, array) in zip(axes, arrays.items(), strict=True):
-        draw_cells(one, array, models, exams, low=0.4, high=1.0, cmap="Blues", digits=2)
+        draw_cells(one, array, models, exams, low=0.4, high=1.0, cmap="Blues", digits=3)
         one.set_xticks(range(len(exams)), exams, rotation=0)
         one.set_title(title)
         one.set_xlabel("考什么 tested on")
