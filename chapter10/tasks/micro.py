@@ -32,6 +32,8 @@ from chapter10.tokenizers import Tokenizer
 
 MAX_LENGTH = 160
 """Tokens of a row; the longest question with its text has about 130."""
+MAX_ANSWER = 10
+"""Tokens of an answer; the longest in training examples has 8."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +132,9 @@ MICRO_TASKS: Mapping[str, MicroTask] = {
         title="Case 4: where in the text is the answer, scored by exact match",
         write=_writer(questions),
         convert=_unchanged,
-        make=lambda tokenizer: QuestionAnswering(tokenizer, max_length=MAX_LENGTH),
+        make=lambda tokenizer: QuestionAnswering(
+            tokenizer, max_length=MAX_LENGTH, max_answer_length=MAX_ANSWER
+        ),
         answer=_text,
         right=_same_text,
         baselines=("first sentence",),
