@@ -45,8 +45,8 @@ WORDINGS: Mapping[str, Held] = {NEW: "held out", KNOWN: "known"}
 """Two exams for every case: sentences worded as no training example is, and sentences that are
 worded like these. People and sentences are new in both; so are the adjectives of reviews."""
 VALIDATION, TEST = 200, 1000
-TEST_DRAW = 1
-"""Seed of the test examples. Draw 0 was used while the micro-world was still being changed."""
+TEST_DRAW = 2
+"""Seed of the test examples. Earlier draws were used while the micro-world was being changed."""
 SEARCH_SEED = 100
 """Learning rates are chosen with this seed, which no measurement uses."""
 RATES = (5e-4, 1e-3, 2e-3)
