@@ -26,6 +26,7 @@ from chapter10.data.microworld.splits import Split
 from chapter10.experiments.downstream import (
     CHECKPOINT,
     TEST,
+    TEST_DRAW,
     VALIDATION,
     steps_for,
     training_config,
@@ -107,7 +108,9 @@ def examples(
         split
     ]
     written = QUESTIONS[name].write(
-        count + count // 2 + 20, f"cls/{seed if split == 'train' else 0}", split
+        count + count // 2 + 20,
+        f"cls/{seed}" if split == "train" else f"cls/held out/{TEST_DRAW}",
+        split,
     )
     unique = {(one.text, one.pair): one for one in reversed(written)}
     found = list(reversed(unique.values()))[:count]
