@@ -206,7 +206,7 @@ def test_without_bert_sits_the_same_exam_with_as_many_labels(
     def baseline_scores(name: str, baseline: str, seed: int, labels: int) -> dict[str, float]:
         assert baseline in MICRO_TASKS[name].baselines
         assert labels == page.TASKS[name].labels
-        return {downstream.JUDGED[name]: 0.25, "another": 0.5}
+        return {page.TASKS[name].exam: 0.25, "another": 0.5}
 
     monkeypatch.setattr(downstream, "baseline_scores", baseline_scores)
     for arm in page.WITHOUT:

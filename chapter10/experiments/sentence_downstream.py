@@ -12,29 +12,39 @@ from pathlib import Path
 from chapter10.experiments import downstream
 
 JUDGED = 500
-"""Test examples of a task; its exam and its learning rate are those of `downstream`."""
+"""Test examples of a task; its learning rate is that of `downstream`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Downstream:
-    """Labelled examples, updates of 16 of them, and the name of a classical baseline."""
+    """Labelled examples, updates of 16 of them, which of the two exams, a classical baseline."""
 
     title: str
     labels: int
     steps: int
+    exam: str
     baseline: str
 
 
 TASKS: Mapping[str, Downstream] = {
-    "nli": Downstream(title="推理", labels=4_096, steps=256, baseline="character n-grams"),
+    "nli": Downstream(
+        title="推理",
+        labels=4_096,
+        steps=256,
+        exam=downstream.KNOWN,
+        baseline="character n-grams",
+    ),
     "tagging": Downstream(
         title="词性",
         labels=downstream.LABELS["tagging"],
         steps=downstream.steps_for(downstream.LABELS["tagging"]),
+        exam=downstream.JUDGED["tagging"],
         baseline="most frequent tag of the word",
     ),
 }
-"""Inference sees every example once, to save time."""
+"""Inference sees every example once: on validation data as good as a quarter of them seen four
+times. Its exam is in known wordings: in new ones nobody was better than chance, so nothing could
+be compared."""
 
 
 def fine_tuned(checkpoint: Path, task: str, seed: int) -> float:
@@ -49,12 +59,11 @@ def fine_tuned(checkpoint: Path, task: str, seed: int) -> float:
         steps=asked.steps,
         evaluations=2,
     )
-    examples = downstream.exam_examples(task, downstream.JUDGED[task], JUDGED)
+    examples = downstream.exam_examples(task, asked.exam, JUDGED)
     return downstream.share(downstream.judged(task, fitted, examples))
 
 
 def without_bert(task: str, seed: int) -> float:
     """The score in the same exam of the baseline that learns from as many examples."""
     asked = TASKS[task]
-    scores = downstream.baseline_scores(task, asked.baseline, seed, asked.labels)
-    return scores[downstream.JUDGED[task]]
+    return downstream.baseline_scores(task, asked.baseline, seed, asked.labels)[asked.exam]

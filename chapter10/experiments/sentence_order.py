@@ -357,7 +357,9 @@ EXPERIMENTS = {
         ),
         run=_run_order,
         data=f"{_DATA}；下游任务"
-        + "、".join(f"{asked.title} {asked.labels} 个标注" for asked in TASKS.values())
+        + "、".join(
+            f"{asked.title}（{asked.labels} 个标注，{asked.exam}）" for asked in TASKS.values()
+        )
         + f"，测试 {JUDGED} 例",
     ),
 }
