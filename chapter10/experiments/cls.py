@@ -26,6 +26,7 @@ from chapter10.data.microworld.splits import Split
 from chapter10.experiments.downstream import (
     CHECKPOINT,
     TEST,
+    TEST_DRAW,
     VALIDATION,
     steps_for,
     training_config,
@@ -107,7 +108,9 @@ def examples(
         split
     ]
     written = QUESTIONS[name].write(
-        count + count // 2 + 20, f"cls/{seed if split == 'train' else 0}", split
+        count + count // 2 + 20,
+        f"cls/{seed}" if split == "train" else f"cls/held out/{TEST_DRAW}",
+        split,
     )
     unique = {(one.text, one.pair): one for one in reversed(written)}
     found = list(reversed(unique.values()))[:count]
@@ -174,9 +177,12 @@ def frozen_scores(
 
 
 @lru_cache(maxsize=64)
-def baseline_score(name: str, baseline: str, seed: int) -> float:
-    """The accuracy of a classical baseline that learns from the same labels."""
-    parts = [examples(name, part, seed) for part in ("train", "validation", "test")]
+def baseline_score(name: str, baseline: str, labels: int, seed: int) -> float:
+    """The accuracy of a classical baseline that learns from as many labels."""
+    parts = [
+        examples(name, "train", seed, labels),
+        *(examples(name, part) for part in ("validation", "test")),
+    ]
     answers = BASELINES[baseline](*parts)
     return make_task(name).score_answers(parts[-1], answers)["accuracy"]
 
@@ -259,8 +265,8 @@ FROZEN_ARMS: Mapping[str, tuple[str, Start, Pooling]] = {
     if pooling != "pooler"
 }
 BASELINE_ARMS = {
-    f"{question.title} {baseline}": (name, baseline)
-    for name, question in QUESTIONS.items()
+    f"{QUESTIONS[name].title} {labels} {baseline}": (name, baseline, labels)
+    for name, labels in (("kind", FEW), ("kind", MANY), ("order", QUESTIONS["order"].budget))
     for baseline in ("most frequent class", "character n-grams")
 }
 

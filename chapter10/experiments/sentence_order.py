@@ -24,8 +24,9 @@ from chapter10.data.microworld import Document, Style, make_documents
 from chapter10.data.microworld import shipped as world
 from chapter10.data.microworld.documents import Order
 from chapter10.data.microworld.splits import Split
-from chapter10.experiments import downstream
+from chapter10.experiments.downstream import TEST_DRAW
 from chapter10.experiments.sentence_baselines import BASELINES, baseline_answers
+from chapter10.experiments.sentence_downstream import JUDGED, TASKS, fine_tuned, without_bert
 from chapter10.models import shipped
 from chapter10.objectives import Masking, SentencePair, next_segment_pairs, sentence_order_pairs
 from chapter10.pretraining import MaskedLanguageModel, Sentences
@@ -47,8 +48,6 @@ EVERY, WATCHED = 50, 300
 """While a model learns: how often it is asked, and how many validation pairs."""
 LEARNED = 4_000
 """Training pairs of the baselines that understand nothing."""
-JUDGED = 500
-"""Test examples of a downstream task; its labels, steps and rate are those of `downstream`."""
 
 Question = Literal["NSP", "SOP"]
 Objective = Literal["MLM", "NSP", "SOP"]
@@ -56,8 +55,6 @@ QUESTIONS: tuple[Question, ...] = ("NSP", "SOP")
 SENTENCES: Mapping[Objective, Sentences] = {"MLM": "none", "NSP": "next", "SOP": "order"}
 KINDS: Mapping[Order, str] = {"story": "故事", "day": "一天", "round": "循环"}
 """Kinds of documents: a fixed course, the hours of a day, a circle without beginning."""
-TASKS = {"sentiment": "情感", "tagging": "词性"}
-"""Downstream tasks."""
 
 
 # --- text and pairs
@@ -70,7 +67,7 @@ def documents(split: Split, seed: int) -> tuple[Document, ...]:
     The people of held-out ones are in no document that is trained on.
     """
     count = DOCUMENTS if split == "pretraining" else HELD_OUT
-    name, style = f"sentence order/{seed}", Style(zipf=1.0)
+    name, style = f"sentence order/{TEST_DRAW}/{seed}", Style(zipf=1.0)
     return tuple(make_documents(world("full"), count, seed=name, split=split, style=style))
 
 
@@ -270,17 +267,11 @@ def downstream_score(start: Objective | str, task: str, seed: int) -> float:
     start: how the checkpoint went on before, or the name of a checkpoint.
     """
     if start not in SENTENCES:
-        return _fine_tuned(shipped(start), task, seed)
+        return fine_tuned(shipped(start), task, seed)
     with TemporaryDirectory() as folder:
         trained(start, seed)[0].save_pretrained(folder)
         load_tokenizer().save_pretrained(folder)
-        return _fine_tuned(Path(folder), task, seed)
-
-
-def _fine_tuned(checkpoint: Path, task: str, seed: int) -> float:
-    fitted = downstream.train_model(task, "pretrained", seed, checkpoint=checkpoint, evaluations=2)
-    examples = downstream.exam_examples(task, downstream.JUDGED[task], JUDGED)
-    return downstream.share(downstream.judged(task, fitted, examples))
+        return fine_tuned(Path(folder), task, seed)
 
 
 def leads(nsp: Mapping[Question, float], sop: Mapping[Question, float]) -> float:
@@ -302,10 +293,10 @@ LEARNING = {
     for name in QUESTIONS
     for step in range(EVERY, STEPS + 1, EVERY)
 }
-BEFORE, LONG = "不再预训练", "从头就练 SOP"
+BEFORE, LONG, NO_BERT = "不再预训练", "从头就练 SOP", "不用 BERT"
 DOWNSTREAM: Mapping[str, tuple[Objective | str, str]] = {
-    f"{title}·{start}": (name, task)
-    for task, title in TASKS.items()
+    f"{asked.title}·{start}": (name, task)
+    for task, asked in TASKS.items()
     for start, name in (
         (BEFORE, CHECKPOINT),
         *((f"再练 {name}", name) for name in SENTENCES),
@@ -313,6 +304,7 @@ DOWNSTREAM: Mapping[str, tuple[Objective | str, str]] = {
     )
 }
 """Title of task and start -> what the model was trained on, or which checkpoint it is, and task."""
+WITHOUT = {f"{asked.title}·{NO_BERT}": task for task, asked in TASKS.items()}
 
 
 def _run_next(arm: str, seed: int) -> Measured:
@@ -339,8 +331,9 @@ def _run_order(arm: str, seed: int) -> Measured:
         return Measured(trained(name, seed)[1][at], at * EVERY)
     if arm in DOWNSTREAM:
         start, task = DOWNSTREAM[arm]
-        steps = downstream.steps_for(downstream.LABELS[task])
-        return Measured(downstream_score(start, task, seed), steps)
+        return Measured(downstream_score(start, task, seed), TASKS[task].steps)
+    if arm in WITHOUT:
+        return Measured(without_bert(WITHOUT[arm], seed))
     return Measured(baseline_accuracy(arm.removeprefix("SOP·"), "SOP", seed))
 
 
@@ -360,8 +353,13 @@ EXPERIMENTS = {
             *(f"SOP·{name}" for name in BASELINES),
             *LEARNING,
             *DOWNSTREAM,
+            *WITHOUT,
         ),
         run=_run_order,
-        data=f"{_DATA}；下游任务的标注数见那几页，测试 {JUDGED} 例",
+        data=f"{_DATA}；下游任务"
+        + "、".join(
+            f"{asked.title}（{asked.labels} 个标注，{asked.exam}）" for asked in TASKS.values()
+        )
+        + f"，测试 {JUDGED} 例",
     ),
 }
