@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from chapter10.data.microworld import Review
+from chapter10.data.microworld import Review, shipped
+from chapter10.data.microworld import reviews as write_reviews
 from chapter10.experiments.downstream import (
     ARMS,
     KNOWN,
@@ -112,6 +113,13 @@ def exam_reviews(exam: str, labels: int, seed: int) -> Sequence[Review]:
     return found[:SEEN_COUNT]
 
 
+def plain_reviews(count: int, seed: int | str, but: Sequence[Review] = ()) -> list[Review]:
+    """Reviews of training that say plainly what is good or bad, without the sentences of others."""
+    texts = {review.text for review in but}
+    drawn = write_reviews(shipped("full"), count, seed=seed, kinds=("plain",))
+    return [review for review in drawn if review.text not in texts]
+
+
 def unseen(train: Sequence[Review], test: Sequence[Review]) -> list[bool]:
     """For each test review whether none of its adjectives is written in any training review."""
     known = set().union(*map(adjectives, train))
@@ -144,16 +152,22 @@ def right(odds: Tensor, reviews: Sequence[Review]) -> list[bool]:
     ]
 
 
+def bag_right(
+    train: Sequence[Review], validation: Sequence[Review], test: Sequence[Review]
+) -> list[bool]:
+    """The same for the bag of words: runs of one to three characters, their order forgotten."""
+    parts = (converted(NAME, part) for part in (train, validation, test))
+    return rights(NAME, test, BASELINES[BAG](*parts))
+
+
 @lru_cache(maxsize=8)
 def bag_rights(labels: int, seed: int) -> Mapping[str, list[bool]]:
-    """Exam -> for each of its reviews whether the bag of words is right: runs of one to three
-    characters, their order forgotten. It learns from the reviews that the models learn from."""
+    """Exam -> :func:`bag_right` after learning from the reviews that the models learn from."""
     train = micro_examples(NAME, "train", labels, seed)
     exams = {exam: exam_reviews(exam, labels, seed) for exam in EXAMS}
-    test = [review for reviews in exams.values() for review in reviews]
-    parts = (train, validation_examples(NAME, VALIDATION), test)
-    found = iter(rights(NAME, test, BASELINES[BAG](*(converted(NAME, part) for part in parts))))
-    return {exam: [next(found) for _ in reviews] for exam, reviews in exams.items()}
+    test = [review for part in exams.values() for review in part]
+    found = iter(bag_right(train, validation_examples(NAME, VALIDATION), test))
+    return {exam: [next(found) for _ in part] for exam, part in exams.items()}
 
 
 def by_kind(reviews: Sequence[Review], judgements: Sequence[bool]) -> dict[str, list[bool]]:
