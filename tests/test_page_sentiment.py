@@ -181,7 +181,7 @@ def test_the_cloze_test_reads_the_blank_after_each_review(
     pretrained = BertForPreTraining.from_pretrained(shipped("bert-zh-micro"))
     some = test[:20]
     odds = probes.cloze_odds(pretrained, task.tokenizer, some)
-    again = [probes.cloze_odds(pretrained, task.tokenizer, [review])[0] for review in some]
+    again = [probes.cloze_odds(pretrained, task.tokenizer, [one]).item() for one in some]
     assert odds.tolist() == pytest.approx(again, abs=1e-3)
     judgements = probes.cloze_right(pretrained, task.tokenizer, some, some)
     assert judgements == page.right(odds - odds.median(), some)
