@@ -8,20 +8,33 @@ a positive review is log(1 + exp(-z)).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from chapter10.data.microworld import Review
+from chapter10.data.microworld import Review, shipped
+from chapter10.data.microworld import reviews as write_reviews
 from chapter10.experiments.downstream import (
+    ARMS,
+    KNOWN,
+    LABELS,
+    NEW,
+    STARTS,
+    VALIDATION,
     case_experiment,
     converted,
+    exam_examples,
+    exam_rights,
+    judged,
     rights,
+    share,
+    tuned,
+    validation_examples,
 )
-from chapter10.tasks import BASELINES, Classification, TextExample
+from chapter10.tasks import BASELINES, Classification, TextExample, micro_examples
 from chapter10.tasks.classification import ClassRow
 
 NAME = "sentiment"
@@ -33,7 +46,12 @@ KIND_NAMES = {
     "intensity": "轻重",
 }
 """The kinds of review, as the page calls them."""
-BAG = "character n-grams"
+BAG, BAG_NAME = "character n-grams", "词袋"
+JUDGES = (*ARMS.values(), BAG_NAME)
+"""Who sits the exams."""
+SEEN, SEEN_COUNT = "词也见过", 400
+"""An easier exam beside the two that all cases have: only its sentences are new."""
+EXAMS = (SEEN, KNOWN, NEW)
 
 
 # --- data
@@ -75,6 +93,33 @@ def in_training(train: Sequence[Review], test: Sequence[Review]) -> dict[str, tu
     return found
 
 
+@lru_cache(maxsize=32)
+def exam_reviews(exam: str, labels: int, seed: int) -> Sequence[Review]:
+    """The reviews of one of EXAMS. Those of SEEN (at most SEEN_COUNT) are other sentences with the
+    adjectives and wordings of the training reviews; those of the others are the same for all."""
+    if exam != SEEN:
+        return exam_examples(NAME, exam)
+    train = micro_examples(NAME, "train", labels, seed)
+    texts, wordings = ({take(one) for one in train} for take in (lambda one: one.text, wording))
+    words = {word for review in train for word in review.aspects}
+    drawn = micro_examples(NAME, "train", 4 * SEEN_COUNT, f"{SEEN} {seed}")
+    found = [
+        review
+        for review in drawn
+        if review.text not in texts
+        and wording(review) in wordings
+        and words.issuperset(review.aspects)
+    ]
+    return found[:SEEN_COUNT]
+
+
+def plain_reviews(count: int, seed: int | str, but: Sequence[Review] = ()) -> list[Review]:
+    """Reviews of training that say plainly what is good or bad, without the sentences of others."""
+    texts = {review.text for review in but}
+    drawn = write_reviews(shipped("full"), count, seed=seed, kinds=("plain",))
+    return [review for review in drawn if review.text not in texts]
+
+
 def unseen(train: Sequence[Review], test: Sequence[Review]) -> list[bool]:
     """For each test review whether none of its adjectives is written in any training review."""
     known = set().union(*map(adjectives, train))
@@ -92,10 +137,11 @@ def counts(reviews: Sequence[Review]) -> dict[str, tuple[int, int]]:
 
 def log_odds(task: Classification, model: nn.Module, texts: Sequence[str]) -> Tensor:
     """(N,): the score of "positive" minus that of "negative" for each text."""
-    return _log_odds(task, model, task.encode([TextExample(text) for text in texts], targets=False))
+    return row_odds(task, model, task.encode([TextExample(text) for text in texts], targets=False))
 
 
-def _log_odds(task: Classification, model: nn.Module, rows: Sequence[ClassRow]) -> Tensor:
+def row_odds(task: Classification, model: nn.Module, rows: Sequence[ClassRow]) -> Tensor:
+    """(N,): the same for rows of ids."""
     return torch.stack([scores[1] - scores[0] for (scores,) in task.outputs(model, rows)])
 
 
@@ -112,6 +158,16 @@ def bag_right(
     """The same for the bag of words: runs of one to three characters, their order forgotten."""
     parts = (converted(NAME, part) for part in (train, validation, test))
     return rights(NAME, test, BASELINES[BAG](*parts))
+
+
+@lru_cache(maxsize=8)
+def bag_rights(labels: int, seed: int) -> Mapping[str, list[bool]]:
+    """Exam -> :func:`bag_right` after learning from the reviews that the models learn from."""
+    train = micro_examples(NAME, "train", labels, seed)
+    exams = {exam: exam_reviews(exam, labels, seed) for exam in EXAMS}
+    test = [review for part in exams.values() for review in part]
+    found = iter(bag_right(train, validation_examples(NAME, VALIDATION), test))
+    return {exam: [next(found) for _ in part] for exam, part in exams.items()}
 
 
 def by_kind(reviews: Sequence[Review], judgements: Sequence[bool]) -> dict[str, list[bool]]:
@@ -133,39 +189,39 @@ def worst(odds: Tensor, reviews: Sequence[Review], count: int) -> list[int]:
     return losses(odds, reviews).argsort(descending=True)[:count].tolist()
 
 
-# --- occlusion
+# --- over seeds
 
 
-@dataclass(frozen=True)
-class Occlusion:
-    """One text, its log-odds z, and for each token z minus the z without it.
-
-    A positive effect: the token spoke for "positive", with it hidden z falls.
-    """
-
-    tokens: tuple[str, ...]
-    odds: float
-    effects: tuple[float, ...]
+def judge_rights(judge: str, exam: str, labels: int, seed: int) -> Sequence[bool]:
+    """For each review of an exam whether one of JUDGES is right after learning from labels."""
+    if judge == BAG_NAME:
+        return bag_rights(labels, seed)[exam]
+    (begin,) = (one for one in STARTS if ARMS[one] == judge)
+    if exam == SEEN:
+        return judged(NAME, tuned(NAME, begin, labels, seed), exam_reviews(exam, labels, seed))
+    return exam_rights(NAME, begin, labels, seed, exam)
 
 
-def occlude(task: Classification, model: nn.Module, text: str) -> Occlusion:
-    """Replace one token after the other by [MASK], and see how the log-odds change.
+@lru_cache(maxsize=32)
+def kind_shares(judge: str, exam: str, labels: int, seed: int) -> Mapping[str, float]:
+    """Kind -> the share that a judge gets right of it."""
+    judgements = judge_rights(judge, exam, labels, seed)
+    kinds = by_kind(exam_reviews(exam, labels, seed), judgements)
+    return {kind: share(found) for kind, found in kinds.items()}
 
-    Li et al. 2016 (arXiv 1612.08220) erase words; a [MASK] keeps the other tokens in their places.
-    [CLS] and [SEP] are left alone, and so not listed.
-    """
-    (row,) = task.encode([TextExample(text)], targets=False)
-    ids, mask = row.input_ids, task.tokenizer.mask_token_id
-    assert mask is not None  # a tokeniser of style "bert" has one
-    inner = range(1, len(ids) - 1)
-    hidden = [[*ids[:at], mask, *ids[at + 1 :]] for at in inner]
-    rows = [ClassRow(one, row.token_type_ids, row.label) for one in (ids, *hidden)]
-    whole, *without = _log_odds(task, model, rows).tolist()
-    return Occlusion(
-        tuple(task.tokenizer.id_to_token(ids[at]) for at in inner),
-        whole,
-        tuple(whole - one for one in without),
+
+def _kind_share(judge: str, exam: str, kind: str, seed: int) -> float:
+    return kind_shares(judge, exam, LABELS[NAME], seed)[kind]
+
+
+EXPERIMENTS = {
+    "B12": case_experiment(
+        NAME,
+        {
+            f"{judge}·{exam}·{kind}": partial(_kind_share, judge, exam, kind)
+            for judge in JUDGES
+            for exam in EXAMS
+            for kind in KIND_NAMES.values()
+        },
     )
-
-
-EXPERIMENTS = {"B12": case_experiment(NAME)}
+}

@@ -1,65 +1,19 @@
-"""How a model judges: its share of right answers by group, and which tokens move its answer."""
+"""How a model judges: which tokens move its answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, to_hex
 from matplotlib.figure import Figure
-from scipy import stats  # type: ignore[import-untyped]
 
-from chapter10.plotting.charts import MARKERS, draw_baselines, finish
 from chapter10.plotting.diagrams import box, token_width
 from chapter10.plotting.style import COLORS, WIDTH, new_figure
 
 LINE = 14.0
 """Width of a line of tokens, in boxes of one Chinese character; longer rows are wrapped."""
-
-
-def shares(
-    series: Mapping[str, Mapping[str, Sequence[bool]]],
-    *,
-    y_label: str,
-    baselines: Mapping[str, float] | None = None,
-) -> Figure:
-    """The share of right answers by group, one mark a series, with its 95 % interval (Wilson).
-
-    The interval is that of the examples of a group, for one trained model; it says nothing of
-    other seeds.
-
-    Args:
-        series: who judged -> group -> for each example whether it was right.
-        y_label: what is measured.
-        baselines: name -> height of a horizontal line.
-    """
-    figure, (axes,) = new_figure(3.8)
-    groups = list(next(iter(series.values())))
-    width = 0.7 / len(series)
-    for i, (name, by_group) in enumerate(series.items()):
-        found = [
-            stats.binomtest(sum(by_group[group]), len(by_group[group])).proportion_ci(
-                method="wilson"
-            )
-            for group in groups
-        ]
-        mean = np.array([np.mean(by_group[group]) for group in groups])
-        axes.errorbar(
-            np.arange(len(groups)) + (i - (len(series) - 1) / 2) * width,
-            mean,
-            yerr=[mean - [one.low for one in found], [one.high for one in found] - mean],
-            fmt=MARKERS[i % 5],
-            capsize=3,
-            linewidth=1.5,
-            label=name,
-        )
-    axes.set_xticks(range(len(groups)), groups)
-    axes.set_ylim(0, 1.03)
-    draw_baselines(axes, baselines or {})
-    finish(axes, "", y_label, "", legend=True)
-    return figure
 
 
 def token_effects(
