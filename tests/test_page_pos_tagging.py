@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from invented import invent_rows, shorten_exams
 from pages import run_page
 from task_samples import CHARACTERS, tiny_model
 from torch import nn
@@ -111,6 +112,20 @@ def test_a_look_up_cannot_tell_the_tags_of_a_word_apart_and_neighbours_can() -> 
     assert len(answer) == len(asked[0].tokens)
 
 
+def test_neighbours_are_scored_in_both_exams(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten_exams(monkeypatch, 60)
+    page.neighbour_scores.cache_clear()
+    found = page.neighbour_scores(64, 0)
+    assert found.keys() == downstream.WORDINGS.keys()
+    for exam, score in found.items():
+        examples = downstream.exam_examples("tagging", exam)
+        answers = page.baseline_answers(examples, page.NEIGHBOURS, 0, 64)
+        assert score == page.accuracies(examples, answers).ambiguous
+        run = page.EXPERIMENTS["B13"].run
+        assert run(f"neighbours 64·{exam}", 0).value == score
+    page.neighbour_scores.cache_clear()
+
+
 # --- looking at one model
 
 
@@ -144,7 +159,8 @@ def test_doubts_come_in_order() -> None:
 
 def test_the_page_fails_without_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every cell runs as it stands, but nothing is learned; the page has to notice."""
-    monkeypatch.setattr(downstream, "TEST", 60)
+    shorten_exams(monkeypatch, 60)
+    invent_rows(monkeypatch, "B13", {"领先": 0.1, "预训练": 0.7, "随机起点": 0.6})
 
     def idle(name: str, begin: downstream.Start, seed: int, **options: Any) -> downstream.Fitted:
         task = downstream.make_task(name)

@@ -7,8 +7,9 @@ looks at one model: where its loss falls, what it is unsure of, which neighbours
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import torch
@@ -24,6 +25,8 @@ from chapter10.tasks import BASELINES, Tagging, TaskModel, align, micro_examples
 from chapter10.tokenizers import Tokenizer
 
 NAME = "tagging"
+NEIGHBOURS = "neighbours"
+"""The baseline of this page alone: it learns from a word and the two beside it."""
 ENGLISH = TaggedSentence(
     tokens=("I", "can", "not", "go", ",", "do", "n't", "wait", "."),
     tags=("PRON", "AUX", "PART", "VERB", "PUNCT", "AUX", "PART", "VERB", "PUNCT"),
@@ -106,14 +109,26 @@ def accuracies(examples: Sequence[Tagged], answers: Sequence[Sequence[str]]) -> 
 
 
 def baseline_answers(
-    examples: Sequence[Tagged], baseline: str, seed: int
+    examples: Sequence[Tagged], baseline: str, seed: int, labels: int | None = None
 ) -> Sequence[Sequence[str]]:
     """The tags that a baseline of ``BASELINES``, or "neighbours", gives after learning from the
-    training labels of a seed."""
-    train = micro_examples(NAME, "train", downstream.LABELS[NAME], seed)
+    training labels of a seed, by default as many as the starts are compared at."""
+    train = micro_examples(NAME, "train", labels or downstream.LABELS[NAME], seed)
     validation = downstream.validation_examples(NAME, downstream.VALIDATION)
-    answer = neighbours if baseline == "neighbours" else BASELINES[baseline]
+    answer = neighbours if baseline == NEIGHBOURS else BASELINES[baseline]
     return answer(train, validation, examples)
+
+
+@lru_cache(maxsize=64)
+def neighbour_scores(labels: int, seed: int) -> Mapping[str, float]:
+    """The scores of :func:`neighbours` in both exams."""
+    exams = {exam: downstream.exam_examples(NAME, exam) for exam in downstream.WORDINGS}
+    together = [example for found in exams.values() for example in found]
+    answers = iter(baseline_answers(together, NEIGHBOURS, seed, labels))
+    return {
+        exam: downstream.share(downstream.rights(NAME, found, [next(answers) for _ in found]))
+        for exam, found in exams.items()
+    }
 
 
 def neighbours(
@@ -264,4 +279,20 @@ def by_distance(
     return {distance: sum(values) / len(values) for distance, values in found.items() if values}
 
 
-EXPERIMENTS = {"B13": downstream.case_experiment(NAME)}
+# --- evidence
+
+
+def _neighbour_score(labels: int, exam: str, seed: int) -> float:
+    return neighbour_scores(labels, seed)[exam]
+
+
+EXPERIMENTS = {
+    "B13": downstream.case_experiment(
+        NAME,
+        {
+            f"{NEIGHBOURS} {labels}·{exam}": partial(_neighbour_score, labels, exam)
+            for labels in downstream.BUDGETS
+            for exam in downstream.WORDINGS
+        },
+    )
+}

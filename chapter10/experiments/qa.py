@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Literal, get_args
 
 import torch
@@ -20,10 +20,10 @@ from torch import Tensor
 from chapter10.data import Answer, Question
 from chapter10.data.microworld import Asked, questions, shipped
 from chapter10.data.microworld.baselines import most_shared
-from chapter10.data.microworld.splits import Split
-from chapter10.data.microworld.tokens import Span
+from chapter10.data.microworld.splits import Held, Split
+from chapter10.data.microworld.tokens import Sentence, Span
 from chapter10.experiments import downstream
-from chapter10.experiments.downstream import Fitted
+from chapter10.experiments.downstream import ARMS, WORDINGS, Fitted, Start
 from chapter10.tasks import (
     PredictedAnswer,
     QuestionAnswering,
@@ -32,9 +32,10 @@ from chapter10.tasks import (
     best_span,
 )
 from chapter10.tasks.finetuning import BATCH_SIZE
-from chapter10.tasks.micro import MAX_LENGTH
+from chapter10.tasks.micro import MAX_ANSWER, MAX_LENGTH
 from chapter10.training import Batches, TrainingConfig, train
 
+NAME = "qa"
 ROLES = {"who": "谁", "what": "什么", "where": "哪儿", "when": "什么时候"}
 Outcome = Literal["right", "span", "decoy", "other"]
 OUTCOMES: dict[Outcome, str] = {
@@ -90,7 +91,7 @@ def decoy(question: Asked) -> int:
 
 def outcome(question: Asked, predicted: PredictedAnswer) -> Outcome:
     """Whether an answer is right, and if not, where it was taken from (by its first character)."""
-    if downstream.rights("qa", [question], [predicted.text])[0]:
+    if downstream.rights(NAME, [question], [predicted.text])[0]:
         return "right"
     if predicted.start is None or not question.answers or question.answers[0].start is None:
         return "other"
@@ -124,9 +125,26 @@ def random_candidates(examples: Sequence[Asked], seed: int = 0) -> list[str]:
     return [candidate_text(one, draws.choice(one.candidates)) for one in examples]
 
 
-def shared_words(examples: Sequence[Asked]) -> list[str]:
-    """The candidate in the sentence that shares most words with the question."""
+def shared_words(examples: Sequence[Asked], seed: int = 0) -> list[str]:
+    """The candidate in the sentence that shares most words with the question; no lot is drawn."""
     return [candidate_text(one, most_shared(one)) for one in examples]
+
+
+def shared_words_but_le(examples: Sequence[Asked], seed: int = 0) -> list[str]:
+    """:func:`shared_words`, the 了 of the question not counted: it marks what did happen."""
+    kept = []
+    for one in examples:
+        tokens = tuple(token for token in one.question_sentence.tokens if token.text != "了")
+        kept.append(replace(one, question_sentence=Sentence(tokens, "zh")))
+    return shared_words(kept)
+
+
+KNOWING: Mapping[str, Callable[[Sequence[Asked], int], list[str]]] = {
+    "随机候选": random_candidates,
+    "词重合": shared_words,
+    "词重合不算了": shared_words_but_le,
+}
+"""By their names in the evidence: (questions, seed) -> answers."""
 
 
 # --- the two distributions, and what can go wrong with them
@@ -147,15 +165,11 @@ class Reading:
 
 
 def read(
-    task: QuestionAnswering,
-    model: TaskModel,
-    examples: Sequence[Question],
-    *,
-    shared: bool = True,
+    task: QuestionAnswering, model: TaskModel, examples: Sequence[Question]
 ) -> list[list[Reading]]:
     """For each question the probabilities over its document, window by window.
 
-    shared: one softmax over all windows, as `QuestionAnswering.predict` does; else one for each.
+    All windows share one softmax, as in `QuestionAnswering.predict`.
     """
     windows = task.encode(examples, targets=False)
     outputs = [_inside(*pair) for pair in zip(windows, task.outputs(model, windows), strict=True)]
@@ -165,13 +179,18 @@ def read(
         totals = [torch.cat([outputs[i][side] for i in mine]).logsumexp(0) for side in (0, 1)]
         readings = []
         for i in mine:
-            tops = totals if shared else [side.logsumexp(0) for side in outputs[i]]
-            start, end = (side - top for side, top in zip(outputs[i], tops, strict=True))
+            start, end = (side - top for side, top in zip(outputs[i], totals, strict=True))
             offsets = [offset for offset in windows[i].offsets if offset is not None]
             tokens = [question.context[begin:stop] for begin, stop in offsets]
             readings.append(Reading(tokens, offsets, start.exp(), end.exp()))
         found.append(readings)
     return found
+
+
+def alone(reading: Reading) -> Reading:
+    """The window as it would be with a softmax of its own."""
+    start, end = reading.start / reading.start.sum(), reading.end / reading.end.sum()
+    return replace(reading, start=start, end=end)
 
 
 def _inside(window: Window, logits: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
@@ -188,19 +207,25 @@ def read_answer(reading: Reading, max_length: int) -> tuple[int, int, float]:
     return span.start, span.end, float(torch.tensor(span.score).exp())
 
 
-def separate_maxima(
-    task: QuestionAnswering, model: TaskModel, examples: Sequence[Question]
-) -> list[tuple[int, int]]:
+def separate_maxima(readings: Sequence[Sequence[Reading]]) -> list[tuple[int, int]]:
     """For each question the likeliest start and the likeliest end, each taken by itself.
 
     As places of characters in the text: the first of the start's token, the last of the end's. Of a
-    long document only the first window is read.
+    long document only the first window is looked at.
     """
-    found = []
-    for reading, *_ in read(task, model, examples):
-        first, last = int(reading.start.argmax()), int(reading.end.argmax())
-        found.append((reading.offsets[first][0], reading.offsets[last][1] - 1))
-    return found
+    return [
+        _places(reading, int(reading.start.argmax()), int(reading.end.argmax()))
+        for reading, *_ in readings
+    ]
+
+
+def best_pairs(readings: Sequence[Sequence[Reading]], max_length: int) -> list[tuple[int, int]]:
+    """For each question the best span of at most so many tokens, in the same form."""
+    return [_places(reading, *read_answer(reading, max_length)[:2]) for reading, *_ in readings]
+
+
+def _places(reading: Reading, first: int, last: int) -> tuple[int, int]:
+    return reading.offsets[first][0], reading.offsets[last][1] - 1
 
 
 def fault(question: Asked, pair: tuple[int, int]) -> Fault:
@@ -252,10 +277,17 @@ WITHOUT = 0.5
 
 
 @lru_cache(maxsize=8)
-def with_gaps(split: Split, count: int, seed: int = 0) -> tuple[Asked, ...]:
+def with_gaps(
+    split: Split, count: int, seed: int = 0, wordings: Held = "held out"
+) -> tuple[Asked, ...]:
     """`count` questions, half of them without an answer."""
     found = questions(
-        shipped("full"), count, seed=f"gaps/{seed}", split=split, unanswerable=WITHOUT
+        shipped("full"),
+        count,
+        seed=f"gaps/{seed}",
+        split=split,
+        unanswerable=WITHOUT,
+        wordings=wordings,
     )
     return tuple(found)
 
@@ -264,7 +296,12 @@ def learn_to_refuse(
     fitted: Fitted, seed: int, *, labels: int, steps: int, rate: float, progress: bool = False
 ) -> Fitted:
     """A copy of a fine-tuned model that learns on, from questions of which half have no answer."""
-    task = QuestionAnswering(fitted.task.tokenizer, max_length=MAX_LENGTH, no_answer=True)
+    task = QuestionAnswering(
+        fitted.task.tokenizer,
+        max_length=MAX_LENGTH,
+        max_answer_length=MAX_ANSWER,
+        no_answer=True,
+    )
     model = copy.deepcopy(fitted.model)
     config = TrainingConfig(
         steps=steps,
@@ -282,4 +319,36 @@ def learn_to_refuse(
 
 # --- evidence
 
-EXPERIMENTS = {"B15": downstream.case_experiment("qa")}
+SERIES: Mapping[str, tuple[Start, str]] = {
+    f"{ARMS[begin]}·{exam}": (begin, exam) for begin in ARMS for exam in WORDINGS
+}
+"""What is told apart by the role asked for -> start and exam."""
+
+
+def _role_score(series: str, role: str, seed: int) -> float:
+    begin, exam = SERIES[series]
+    right = downstream.exam_rights(NAME, begin, downstream.LABELS[NAME], seed, exam)
+    pairs = zip(downstream.exam_examples(NAME, exam), right, strict=True)
+    return downstream.share([yes for one, yes in pairs if one.asked == role])
+
+
+def _knowing_score(name: str, exam: str, seed: int) -> float:
+    examples = downstream.exam_examples(NAME, exam)
+    return downstream.share(downstream.rights(NAME, examples, KNOWING[name](examples, seed)))
+
+
+EXPERIMENTS = {
+    "B15": downstream.case_experiment(
+        NAME,
+        {
+            f"{name}·{exam}": partial(_knowing_score, name, exam)
+            for name in KNOWING
+            for exam in WORDINGS
+        }
+        | {
+            f"{series}·{word}": partial(_role_score, series, role)
+            for series in SERIES
+            for role, word in ROLES.items()
+        },
+    )
+}
