@@ -5,33 +5,36 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
 from pages import run_page
 
-from chapter10.experiments import downstream, wordings
+from chapter10.experiments import downstream
 from chapter10.experiments import nli as page
-from chapter10.experiments.downstream import Fitted
-from chapter10.experiments.wordings import contrast, familiar_pairs, is_familiar
+from chapter10.experiments.contrast_pairs import contrast
+from chapter10.experiments.downstream import KNOWN, NEW, Fitted
 from chapter10.models import shipped
-from chapter10.tasks import start
+from chapter10.tasks import BASELINES, micro_examples, start
 from chapter10.training import History
 
 SEED = 7
-VALIDATION = page.pairs("validation", 200)
+TRAIN = micro_examples("nli", "train", 500, SEED)
+VALIDATION = micro_examples("nli", "validation", 200)
 
 
-def untrained(seed: int = SEED) -> Fitted:
+@cache
+def untrained() -> Fitted:
     """The model before fine-tuning: a pretrained body, a random head."""
     task = downstream.make_task("nli")
-    model = start(task, shipped(downstream.CHECKPOINT), seed=seed)
+    model = start(task, shipped(downstream.CHECKPOINT), seed=SEED)
     return Fitted(task, model, History(losses=[]))
 
 
 def idle(name: str, begin: str, seed: int, **options: Any) -> Fitted:
-    """A training in which nothing is learned."""
-    return untrained(seed)
+    """A training in which nothing is learned, whatever the start."""
+    return untrained()
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def fitted() -> Fitted:
 
 
 def test_labels_are_balanced_in_every_kind() -> None:
-    counts = page.label_counts(page.pairs("train", 500, SEED))
+    counts = page.label_counts(TRAIN)
     assert counts.shape == (7, 3)
     assert counts.sum() == 500
     assert counts.min() > 0.5 * 500 / 21
@@ -51,7 +54,7 @@ def test_labels_are_balanced_in_every_kind() -> None:
 
 
 def test_one_of_each_is_one_of_each() -> None:
-    found = page.one_of_each(page.pairs("train", 500, SEED))
+    found = page.one_of_each(TRAIN)
     wanted = [(kind, label) for kind in page.KINDS for label in page.RELATIONS]
     assert [(pair.kind, pair.label) for pair in found] == wanted
 
@@ -60,31 +63,6 @@ def test_overlap_and_surface_count_characters() -> None:
     pair = page.Inference("小林忘了带伞。", "小林没带伞。", "entailment", "forget")
     assert page.overlap(pair) == pytest.approx(4 / 5)  # 没 is new, the full stop does not count
     assert page.surface(pair) == [pytest.approx(4 / 5), 7, 6, 1, 1]
-
-
-def test_the_two_exams_differ_in_their_wordings_alone() -> None:
-    train, new = page.pairs("train", 500, SEED), VALIDATION
-    known = familiar_pairs("validation", 100)
-    assert len(set(known)) == 100
-    assert all(map(is_familiar, [*train, *known]))
-    assert not any(map(is_familiar, new))
-    people = [
-        {
-            token.text
-            for pair in found
-            for token in pair.premise_sentence.tokens
-            if token.role in ("who", "other", "third")
-        }
-        for found in (train, known, new)
-    ]
-    assert not people[0] & (people[1] | people[2])
-    assert page.label_counts(known).sum() == 100
-
-
-def test_more_familiar_pairs_than_there_are_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wordings, "is_familiar", lambda pair: False)
-    with pytest.raises(ValueError, match="validation has 0 familiar pairs, of 7"):
-        familiar_pairs("validation", 7)
 
 
 # --- shortcuts
@@ -137,7 +115,7 @@ def test_changed_answers_are_the_tasks_own_where_nothing_is_changed(fitted: Fitt
 
 def test_every_pair_can_be_turned_and_turned_back() -> None:
     opposite = {"entailment": "contradiction", "contradiction": "entailment"}
-    for pair in (*page.pairs("train", 200, SEED), *VALIDATION):
+    for pair in (*TRAIN, *VALIDATION):
         turned = contrast(pair)
         assert turned.premise == pair.premise
         assert turned.hypothesis != pair.hypothesis
@@ -189,61 +167,85 @@ def test_crossing_attention_is_a_share_and_falls_on_the_premise(fitted: Fitted) 
 
 
 def test_by_kind_counts_each_kind_by_itself() -> None:
-    answers = [pair.label if pair.kind == "taller" else "" for pair in VALIDATION]
-    found = page.by_kind(VALIDATION, answers)
+    found = page.by_kind(VALIDATION, [pair.kind == "taller" for pair in VALIDATION])
     assert found == {kind: float(kind == "taller") for kind in page.KINDS}
 
 
 def test_by_label_counts_each_relation_by_itself() -> None:
-    found = page.by_label(VALIDATION, ["neutral"] * len(VALIDATION))
+    found = page.by_label(VALIDATION, [pair.label == "neutral" for pair in VALIDATION])
     assert found == {"entailment": 0.0, "neutral": 1.0, "contradiction": 0.0}
 
 
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every training idle, and exams of 40."""
+    """Every training idle, few labels, and exams of 40."""
+    full = downstream.exam_examples
     monkeypatch.setattr(downstream, "train_model", idle)
-    monkeypatch.setattr(page, "TEST", 40)
-    monkeypatch.setattr(page, "LABELS", 256)
-    page.test_answers.cache_clear()
-    page.shortcut_scores.cache_clear()
+    monkeypatch.setattr(downstream, "exam_examples", lambda name, exam: full(name, exam, 40))
+    monkeypatch.setitem(downstream.LABELS, "nli", 256)
+    kept = (
+        downstream.tuned,
+        downstream.exam_rights,
+        downstream.baseline_scores,
+        page.shortcut_scores,
+    )
+    for function in kept:
+        function.cache_clear()
     yield
-    page.test_answers.cache_clear()
-    page.shortcut_scores.cache_clear()
+    for function in kept:
+        function.cache_clear()
 
 
 @pytest.mark.usefixtures("_small")
 def test_every_arm_runs() -> None:
     experiment = page.EXPERIMENTS["B14"]
-    assert experiment.arms == ("领先", "领先·老说法")
     values = {arm: experiment.run(arm, 0).value for arm in (*experiment.arms, *experiment.controls)}
-    assert values["领先"] == values["领先·老说法"] == 0  # both starts are the same idle model
-    assert values["预训练 4096"] == values["预训练 16"]
-    with pytest.raises(ValueError, match="no arm '预训练 17'"):
-        experiment.run("预训练 17", 0)
-    kinds = [values[f"预训练·老说法·{kind}"] for kind in page.KINDS.values()]
-    assert min(kinds) <= values["预训练 4096·老说法"] <= max(kinds)
+    assert values["领先"] == 0  # both starts are the same idle model
+    for exam in (NEW, KNOWN):
+        assert values[f"预训练 4096·{exam}"] == values[f"随机起点 16·{exam}"]
+        kinds = [values[f"预训练·{exam}·{kind}"] for kind in page.KINDS.values()]
+        assert min(kinds) <= values[f"预训练 4096·{exam}"] <= max(kinds)
+        assert 0 < values[f"只看前提·{exam}"] < 1
+    assert len({values[f"预训练·{change}"] for change in page.CHANGES if change != "照常"}) > 1
 
 
-# --- the page
+def test_the_hypothesis_alone_is_shown_to_the_blind(
+    monkeypatch: pytest.MonkeyPatch, fitted: Fitted
+) -> None:
+    """Its training rows hold nothing of the premise."""
+    shown = []
+
+    def watched(name: str, begin: str, seed: int, **options: Any) -> Fitted:
+        shown.extend(map(options["show"], page.texts(TRAIN[:5])))
+        return fitted
+
+    monkeypatch.setattr(downstream, "train_model", watched)
+    monkeypatch.setattr(downstream, "exam_examples", lambda name, exam: VALIDATION[:30])
+    assert 0 <= page.hypothesis_only(SEED) <= 1
+    assert [(one.text, one.pair) for one in shown] == [(one.hypothesis, None) for one in TRAIN[:5]]
+    assert [one.label for one in shown] == [one.label for one in TRAIN[:5]]
 
 
-def test_the_shortcut_is_worked_out_right() -> None:
-    """A reader of premises alone comes near the numbers that the page works out."""
-    train, known = page.pairs("train", 1000, SEED), page.pairs("train", 500, SEED + 1)
-    found = page.by_kind(known, page.premise_answers(train, VALIDATION, known))
+# --- what the page says
+
+
+def test_hypotheses_alone_say_nothing() -> None:
+    """Nor does the worked-out shortcut say more than premises do."""
+    train = micro_examples("nli", "train", 1000, SEED)
+    other = micro_examples("nli", "train", 500, SEED + 1)
+    rows = [downstream.converted("nli", found) for found in (train, VALIDATION, other)]
+    blind = BASELINES["second text only"](*rows)
+    assert page.same_relation(other, blind) == pytest.approx(1 / 3, abs=0.07)
+    answers = page.premise_answers(train, VALIDATION, other)
+    found = page.by_kind(other, downstream.rights("nli", other, answers))
     for kind, expected in page.PREMISE_ONLY.items():
         assert abs(found[kind] - expected) < 0.2, (kind, found[kind])
     means = [sum(shares.values()) / len(page.KINDS) for shares in (found, page.PREMISE_ONLY)]
     assert means[0] == pytest.approx(means[1], abs=0.06)
 
 
-def test_the_page_fails_without_fine_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("_small")
+def test_the_page_fails_without_fine_tuning() -> None:
     """Every cell runs as it stands, but the model does not learn; the page has to notice."""
-    monkeypatch.setattr(downstream, "train_model", idle)
-    monkeypatch.setattr(page, "LABELS", 500)  # for the shortcuts, to be quick
-    monkeypatch.setattr(page, "TEST", 300)
-    page.shortcut_scores.cache_clear()
     failures = run_page("nli")
-    page.shortcut_scores.cache_clear()
     assert any("evidence.check" in cell for cell in failures)

@@ -17,7 +17,6 @@ from sklearn.tree import DecisionTreeClassifier
 from torch import Tensor
 
 from chapter10.data.microworld import Inference
-from chapter10.data.microworld.splits import Split
 from chapter10.experiments import downstream
 from chapter10.experiments.downstream import ARMS, KNOWN, LABELS, WORDINGS, Fitted, Start
 from chapter10.tasks import BASELINES, TextExample, micro_examples
@@ -35,11 +34,6 @@ KINDS: Mapping[str, str] = {
     "mood": "心情",
 }
 """What must be understood -> how a figure calls it."""
-
-
-def pairs(split: Split, count: int, seed: int | str = 0) -> tuple[Inference, ...]:
-    """`count` different pairs of premise and hypothesis."""
-    return micro_examples(NAME, split, count, seed)
 
 
 def label_counts(found: Sequence[Inference]) -> np.ndarray:
@@ -66,13 +60,14 @@ PREMISE_ONLY: Mapping[str, float] = {
     "only": 2 / 3,
     "mood": 11 / 18,
 }
-"""What reading only how the premise is worded gets right, worked out from ``inference.yml``.
+"""What reading only how the premise is worded gets right where wordings are those of training (the
+first three of every list), worked out from ``inference.yml``.
 
 Where neutral premises have wordings of their own, a third of the pairs are recognised by these,
 and half of the others guessed. Where all premises are worded alike, one guesses among three. A
 denied gift is never neutral (half of a third), one that was made is neutral every second time
-(half of two thirds). Of the three ways to tell a mood in training, two have neutral premises of
-their own (2/3 each); the third is like a gift (1/2), as are the ways held out.
+(half of two thirds). Of the three ways to tell a mood, two have neutral premises of their own
+(2/3 each); the third is like a gift (1/2).
 """
 
 
@@ -119,20 +114,16 @@ SHORTCUTS: Mapping[str, Callable[..., Sequence[str]]] = {
 
 
 @lru_cache(maxsize=64)
-def shortcut_scores(name: str, seed: int) -> Mapping[str, float]:
+def shortcut_scores(name: str, seed: int, labels: int) -> Mapping[str, float]:
     """The shares of test pairs that a shortcut gets right, in both exams."""
-    train, validation = pairs("train", LABELS[NAME], seed), validation_pairs()
-    answers: Callable[..., Sequence[str]] = SHORTCUTS[name]
+    train = micro_examples(NAME, "train", labels, seed)
+    validation = downstream.validation_examples(NAME, downstream.VALIDATION)
+    answers = SHORTCUTS[name]
     exams = {exam: downstream.exam_examples(NAME, exam) for exam in WORDINGS}
     return {
         exam: same_relation(found, answers(train, validation, found))
         for exam, found in exams.items()
     }
-
-
-def validation_pairs() -> tuple[Inference, ...]:
-    """Half of them worded as training pairs are."""
-    return downstream.validation_examples(NAME, downstream.VALIDATION)
 
 
 # --- the rows that BERT reads, and what else they could have been
@@ -151,7 +142,7 @@ def turned(found: Sequence[Inference]) -> list[TextExample]:
 def rows_of(fitted: Fitted, found: Sequence[Inference], change: str) -> list[ClassRow]:
     """Rows of the pairs with one of :data:`CHANGES` made to them."""
     rows = fitted.task.encode(turned(found) if change == "调换两句" else texts(found))
-    segments: Callable[[int], int] = CHANGES[change]
+    segments = CHANGES[change]
     return [
         dataclasses.replace(row, token_type_ids=[segments(one) for one in row.token_type_ids])
         for row in rows
@@ -230,27 +221,20 @@ def hypothesis_only(seed: int) -> float:
     return same_relation(test, [one.label for one in blind.task.predict(blind.model, shown)])
 
 
-def by_kind(found: Sequence[Inference], answers: Sequence[str]) -> dict[str, float]:
+def by_kind(found: Sequence[Inference], right: Sequence[bool]) -> dict[str, float]:
     """The share of right answers in every kind."""
-    return {kind: _right(found, answers, [pair.kind == kind for pair in found]) for kind in KINDS}
+    kinds = [pair.kind for pair in found]
+    return {kind: _share_where(kinds, kind, right) for kind in KINDS}
 
 
-def by_label(found: Sequence[Inference], answers: Sequence[str]) -> dict[str, float]:
+def by_label(found: Sequence[Inference], right: Sequence[bool]) -> dict[str, float]:
     """Of the pairs of each relation the share that is called so."""
-    return {
-        label: _right(found, answers, [pair.label == label for pair in found])
-        for label in RELATIONS
-    }
+    labels = [pair.label for pair in found]
+    return {label: _share_where(labels, label, right) for label in RELATIONS}
 
 
-def _right(found: Sequence[Inference], answers: Sequence[str], chosen: Sequence[bool]) -> float:
-    return downstream.share(
-        [
-            answer == pair.label
-            for pair, answer, wanted in zip(found, answers, chosen, strict=True)
-            if wanted
-        ]
-    )
+def _share_where(groups: Sequence[str], group: str, right: Sequence[bool]) -> float:
+    return downstream.share([yes for one, yes in zip(groups, right, strict=True) if one == group])
 
 
 def same_relation(found: Sequence[Inference], answers: Sequence[str]) -> float:
@@ -265,16 +249,13 @@ SERIES: Mapping[str, tuple[Start, str]] = {
 
 
 def _shortcut_score(name: str, exam: str, seed: int) -> float:
-    return shortcut_scores(name, seed)[exam]
+    return shortcut_scores(name, seed, LABELS[NAME])[exam]
 
 
 def _kind_score(series: str, kind: str, seed: int) -> float:
     begin, exam = SERIES[series]
-    found = downstream.exam_examples(NAME, exam)
     right = downstream.exam_rights(NAME, begin, LABELS[NAME], seed, exam)
-    return downstream.share(
-        [yes for pair, yes in zip(found, right, strict=True) if pair.kind == kind]
-    )
+    return by_kind(downstream.exam_examples(NAME, exam), right)[kind]
 
 
 def _changed_score(change: str, seed: int) -> float:

@@ -1,45 +1,20 @@
-"""The wordings of pairs of premise and hypothesis: told apart, and turned round.
+"""Pairs of premise and hypothesis, the hypothesis turned round: what a contrast set is made of.
 
-A wording is a pattern of ``grammar/inference.yml`` with its slots left open.
+After Gardner et al. (2020), https://aclanthology.org/2020.findings-emnlp.117/.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from itertools import groupby
 
 from chapter10.data.microworld import Inference, shipped
-from chapter10.data.microworld.inference import InferenceKind, load_inference
+from chapter10.data.microworld.inference import load_inference
 from chapter10.data.microworld.patterns import Pattern, Piece, Slot
 from chapter10.data.microworld.tokens import Sentence, Token
 
 OPPOSITE = {"entailment": "contradiction", "contradiction": "entailment", "neutral": "neutral"}
 """The label after the hypothesis has been turned round."""
-_SIDES = ("yes", "no", "open")
-Wording = tuple[str, ...]
-
-
-def wording(sentence: Sentence) -> Wording:
-    """The words of the pattern, and a role's name for whatever fills a slot."""
-    return _collapsed(token.role or token.text for token in sentence.tokens)
-
-
-def _wording_of(pattern: Pattern) -> Wording:
-    return _collapsed(
-        piece.role if isinstance(piece, Slot) else piece.text for piece in _pieces(pattern)
-    )
-
-
-def _collapsed(names: Iterator[str]) -> Wording:
-    return tuple(name for name, _ in groupby(names))
-
-
-def _pieces(pattern: Pattern) -> list[Piece]:
-    return [piece for _, pieces in pattern.parts for piece in pieces]
-
-
-def _kinds() -> dict[str, InferenceKind]:
-    return dict(load_inference(shipped("full")))
 
 
 def contrast(pair: Inference) -> Inference:
@@ -50,17 +25,32 @@ def contrast(pair: Inference) -> Inference:
     Raises:
         ValueError: a hypothesis that the grammar does not write.
     """
-    hypothesis = _kinds()[pair.kind].hypothesis
-    said = wording(pair.hypothesis_sentence)
+    hypothesis = load_inference(shipped("full"))[pair.kind].hypothesis
+    said = _collapsed(token.role or token.text for token in pair.hypothesis_sentence.tokens)
     for side, other in (("yes", "no"), ("no", "yes")):
         for pattern, turned in zip(hypothesis[side]["zh"], hypothesis[other]["zh"], strict=True):
-            if _wording_of(pattern) == said:
+            if _wording(pattern) == said:
                 sentence = _filled(turned, pair.hypothesis_sentence)
                 label = OPPOSITE[pair.label]
                 return Inference(
                     pair.premise, sentence.text, label, pair.kind, pair.premise_sentence, sentence
                 )
     raise ValueError(f"No pattern of kind {pair.kind!r} writes {pair.hypothesis!r}.")
+
+
+def _wording(pattern: Pattern) -> tuple[str, ...]:
+    """The words of the pattern, and a role's name for whatever fills a slot."""
+    return _collapsed(
+        piece.role if isinstance(piece, Slot) else piece.text for piece in _pieces(pattern)
+    )
+
+
+def _collapsed(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name, _ in groupby(names))
+
+
+def _pieces(pattern: Pattern) -> list[Piece]:
+    return [piece for _, pieces in pattern.parts for piece in pieces]
 
 
 def _filled(pattern: Pattern, like: Sentence) -> Sentence:
