@@ -13,7 +13,7 @@ import pytest
 import torch
 from pages import run_page
 
-from chapter10 import GPT, BertConfig, BertForPreTraining, GPTConfig, Tokenizer, evidence
+from chapter10 import GPT, BertConfig, BertForPreTraining, GPTConfig, Tokenizer, evidence, tasks
 from chapter10.claims import find_claim
 from chapter10.cli import main, make_parser
 from chapter10.experiments import downstream, glue, loss_surface, parts
@@ -343,8 +343,9 @@ def test_the_claims_fail_where_nothing_was_learned() -> None:
     assert not find_claim("B10").holds(0.0)
 
 
-def test_the_page_fails_without_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every cell runs as it stands, but nothing is learned; the page has to notice."""
+def test_the_page_fails_without_pretraining_and_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every cell runs as it stands, but bodies start random and nothing is learned; the page has to
+    notice either."""
 
     def idle(
         task: Any, model: Any, train: Any, validation: Any, config: Any, watch: Any
@@ -353,7 +354,17 @@ def test_the_page_fails_without_training(monkeypatch: pytest.MonkeyPatch) -> Non
         scores = [{"step": step, task.measure: 0.5} for step in (0, config.steps)]
         return History(losses=[0.7] * config.steps, evaluations=scores)
 
+    def random_start(task: Any, model: Any, *, seed: int, pretrained: bool = True) -> Any:
+        return start(task, model, seed=seed, pretrained=False)
+
     monkeypatch.setattr(downstream, "fit", idle)
+    for module in (downstream, tasks):
+        monkeypatch.setattr(module, "start", random_start)
     failures = run_page("fine-tuning")
-    assert any("evidence.check" in cell for cell in failures)
-    assert any("losses_of" in cell for cell in failures)
+    for sentence in (
+        'assert set(origins.values()) == {"copied"}',  # the random start
+        'evidence.check("B8"',  # and without training
+        "assert losses_of",
+        "assert values[middle, at_end] <",
+    ):
+        assert any(sentence in cell for cell in failures), sentence
