@@ -13,10 +13,10 @@ import pytest
 import torch
 from pages import run_page
 
-from chapter10 import GPT, BertConfig, BertForPreTraining, GPTConfig, Tokenizer, evidence
+from chapter10 import GPT, BertConfig, BertForPreTraining, GPTConfig, Tokenizer, evidence, tasks
 from chapter10.claims import find_claim
 from chapter10.cli import main, make_parser
-from chapter10.experiments import downstream, glue, loss_surface
+from chapter10.experiments import downstream, glue, loss_surface, parts
 from chapter10.experiments import fine_tuning as page
 from chapter10.hub import CheckpointError
 from chapter10.models import shipped
@@ -53,14 +53,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Few steps, few examples to validate and test on, and nothing of that is remembered."""
+    exam = downstream.exam_examples
     monkeypatch.setattr(downstream, "VALIDATION", 10)
-    monkeypatch.setattr(downstream, "TEST", 20)
     monkeypatch.setattr(downstream, "steps_for", lambda labels: 4)
-    judged = downstream.judged
-    monkeypatch.setattr(glue, "judged", lambda name, fitted: judged(name, fitted, count=20))
-    downstream.baseline_score.cache_clear()
+    for module in (downstream, glue):
+        monkeypatch.setattr(module, "exam_examples", lambda name, which: exam(name, which, 20))
+    downstream.baseline_scores.cache_clear()
     yield
-    downstream.baseline_score.cache_clear()
+    downstream.baseline_scores.cache_clear()
 
 
 # --- parts, where they come from, how far they move
@@ -72,34 +72,34 @@ def test_every_parameter_is_of_one_part_and_only_the_head_starts_random(
 ) -> None:
     task = downstream.make_task(name, tiny)
     model = start(task, tiny, seed=0)
-    parts = page.parts_of(page.weights_of(model))
-    assert sorted(chain(*parts.values())) == sorted(n for n, _ in model.named_parameters())
-    pooled = [page.POOLER] * (name in ("sentiment", "nli"))
-    assert list(parts) == [*page.PARTS[:-1], *pooled, page.HEAD]
-    origins = page.origins(model, tiny)
-    assert {part for part, origin in origins.items() if origin == "random"} == {page.HEAD}
+    found = parts.parts_of(parts.weights_of(model))
+    assert sorted(chain(*found.values())) == sorted(n for n, _ in model.named_parameters())
+    pooled = [parts.POOLER] * (name in ("sentiment", "nli"))
+    assert list(found) == [*page.PARTS[:-1], *pooled, parts.HEAD]
+    origins = parts.origins(model, tiny)
+    assert {part for part, origin in origins.items() if origin == "random"} == {parts.HEAD}
 
 
 def test_a_random_start_copies_nothing_that_was_learned(tiny: Path) -> None:
     model = start(downstream.make_task("sentiment", tiny), tiny, seed=0, pretrained=False)
-    assert set(page.origins(model, tiny).values()) == {"random"}
+    assert set(parts.origins(model, tiny).values()) == {"random"}
 
 
 def test_seeds_change_the_head_and_nothing_else(tiny: Path) -> None:
     task = downstream.make_task("sentiment", tiny)
-    one, two = (page.weights_of(start(task, tiny, seed=seed)) for seed in (0, 1))
-    changed = {page.part_of(name) for name in one if not torch.equal(one[name], two[name])}
-    assert changed == {page.HEAD}
+    one, two = (parts.weights_of(start(task, tiny, seed=seed)) for seed in (0, 1))
+    changed = {parts.part_of(name) for name in one if not torch.equal(one[name], two[name])}
+    assert changed == {parts.HEAD}
 
 
 def test_distances_are_shares_of_the_length_at_the_start(tiny: Path) -> None:
     model = start(downstream.make_task("sentiment", tiny), tiny, seed=0)
-    before = page.weights_of(model)
-    assert set(page.moved(before, page.weights_of(model)).values()) == {0.0}
+    before = parts.weights_of(model)
+    assert set(parts.moved(before, parts.weights_of(model)).values()) == {0.0}
     with torch.no_grad():
-        for name in page.parts_of(before)["第 2 层"]:
+        for name in parts.parts_of(before)["第 2 层"]:
             model.get_parameter(name).mul_(-0.5)
-    found = page.moved(before, page.weights_of(model))
+    found = parts.moved(before, parts.weights_of(model))
     assert found.pop("第 2 层") == pytest.approx(1.5)
     assert set(found.values()) == {0.0}
 
@@ -108,8 +108,8 @@ def test_distances_are_shares_of_the_length_at_the_start(tiny: Path) -> None:
     ("variant", "still"),
     [
         ("全部", set()),
-        ("最后一层", {page.EMBEDDINGS, "第 1 层", "第 2 层"}),
-        ("只有头", {*page.PARTS[:-1], page.POOLER}),
+        ("最后一层", {parts.EMBEDDINGS, "第 1 层", "第 2 层"}),
+        ("只有头", {*page.PARTS[:-1], parts.POOLER}),
     ],
 )
 def test_frozen_parts_stay_and_all_others_move(
@@ -119,15 +119,15 @@ def test_frozen_parts_stay_and_all_others_move(
     ends: dict[str, float] = {}
 
     def prepare(model: Any) -> None:
-        before.update(page.weights_of(model))
-        page.freeze(variant)(model)
+        before.update(parts.weights_of(model))
+        parts.freeze(variant)(model)
 
     def kept(task: Any, model: Any, *rest: Any) -> History:
         batch = task.collate(task.training_rows(rest[0]))
         optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
         task.loss(model, batch)[0].backward()
         optimizer.step()
-        ends.update(page.moved(before, page.weights_of(model)))
+        ends.update(parts.moved(before, parts.weights_of(model)))
         return History()
 
     with pytest.MonkeyPatch.context() as patch:
@@ -145,23 +145,38 @@ def test_the_gap_is_the_smaller_of_the_whole_run_and_its_end() -> None:
     assert page.gap([2, 2, 2, 2], [1, 1, 1, 1]) == -1
 
 
+@pytest.mark.parametrize("variant", parts.VARIANTS)
+def test_gradients_arrive_where_the_variant_says_and_are_cleared(tiny: Path, variant: str) -> None:
+    task = downstream.make_task("sentiment", tiny)
+    model = start(task, tiny, seed=0)
+    parts.freeze(variant)(model)
+    examples = downstream.converted(
+        "sentiment", downstream.micro_examples("sentiment", "train", 10, 0)
+    )
+    found = parts.gradients(task, model, examples)
+    assert {part: length > 0 for part, length in found.items()} == {
+        part: parts.VARIANTS[variant](part) for part in found
+    }
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
 # --- the loss on a plane
 
 
 def test_the_surface_holds_start_and_end_and_leaves_the_model_alone(tiny: Path) -> None:
     task = downstream.make_task("sentiment", tiny)
     model = start(task, tiny, seed=0)
-    before = page.weights_of(model)
+    before = parts.weights_of(model)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn(parameter.shape))
-    after = page.weights_of(model)
+    after = parts.weights_of(model)
     examples = downstream.converted(
         "sentiment", downstream.micro_examples("sentiment", "train", 20, 0)
     )
     values = loss_surface.surface(task, model, before, after, examples, 0)
     assert values.shape == (len(loss_surface.ACROSS), len(loss_surface.ALONG))
-    assert all(torch.equal(after[name], weight) for name, weight in page.weights_of(model).items())
+    assert all(torch.equal(after[name], weight) for name, weight in parts.weights_of(model).items())
 
     def loss() -> float:
         total, count = task.loss(model, task.collate(task.training_rows(examples)))
@@ -211,27 +226,34 @@ def test_a_row_is_what_the_same_fine_tunings_score(tiny: Path, few: None) -> Non
     assert first.name == f"{tiny.name}, random weights"
     rate = learning_rate_for(BertConfig(vocab_size=9, hidden_size=16, num_attention_heads=2))
     fitted = downstream.train_model("tagging", "scratch", 0, labels=4, checkpoint=tiny, rate=rate)
-    right = downstream.judged("tagging", fitted, count=20)
+    exam = downstream.exam_examples("tagging", downstream.JUDGED["tagging"])
+    right = downstream.judged("tagging", fitted, exam)
     assert first.scores["tagging"] == downstream.share(right)
 
 
-def test_each_baseline_row_takes_the_tasks_own_baselines(few: None) -> None:
+def test_each_baseline_row_takes_the_tasks_own_baselines_in_the_judged_exam(few: None) -> None:
     taken: dict[str, list[str]] = {}
+
+    def noted(name: str, baseline: str, seed: int, labels: int) -> dict[str, float]:
+        taken.setdefault(name, []).append(baseline)
+        judged = downstream.JUDGED[name]
+        return {exam: float(exam == judged) for exam in downstream.WORDINGS}
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            glue, "baseline_score", lambda name, *rest: taken.setdefault(name, []).append(rest[0])
-        )
-        for row in glue.BASELINES:
-            glue.baseline_line(row, 0)
-    for name, chosen in taken.items():
-        assert chosen[0] == MICRO_TASKS[name].baselines[0]
+        patch.setattr(glue, "baseline_scores", noted)
+        lines = [glue.baseline_line(row, 0) for row in glue.BASELINES]
+    assert [line.average for line in lines] == [1, 1]
+    assert {name: chosen[0] for name, chosen in taken.items()} == {
+        name: task.baselines[0] for name, task in MICRO_TASKS.items()
+    }
     assert taken["tagging"][1] == "most frequent tag of the word"
     assert taken["nli"][1] == taken["sentiment"][1] == "character n-grams"
 
 
-def test_only_the_shipped_checkpoint_has_rates_of_its_own(tiny: Path) -> None:
+def test_only_models_as_large_as_the_shipped_one_have_the_rates_found_for_it(tiny: Path) -> None:
     assert glue.rate_for(shipped(downstream.CHECKPOINT)) is None
-    assert glue.rate_for(tiny) == 5e-4
+    assert glue.rate_for(shipped("bert-zh-micro-mlm")) is None
+    assert glue.rate_for(tiny) == 5e-4  # as deep, and narrower
 
 
 def write_gpt(folder: Path) -> Path:
@@ -269,18 +291,16 @@ def test_a_broken_file_is_refused(tiny: Path, tmp_path: Path) -> None:
         glue.micro_glue(tmp_path)
 
 
-def test_by_default_each_task_has_its_own_budget(few: None) -> None:
+def test_by_default_each_task_has_its_own_budget() -> None:
     assert make_parser().parse_args(["glue", "x"]).labels is None
     asked: list[tuple[str, int]] = []
-    examples = downstream.micro_examples
 
-    def noted(name: str, split: Any, count: int, seed: int | str = 0) -> Any:
-        if split == "train":
-            asked.append((name, count))
-        return examples(name, split, 10, seed)
+    def noted(name: str, baseline: str, seed: int, labels: int) -> dict[str, float]:
+        asked.append((name, labels))
+        return dict.fromkeys(downstream.WORDINGS, 0.0)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(downstream, "micro_examples", noted)
+        patch.setattr(glue, "baseline_scores", noted)
         glue.baseline_line("majority", 0)
         glue.baseline_line("majority", 0, labels=4)
     assert asked == [*downstream.LABELS.items(), *((name, 4) for name in downstream.LABELS)]
@@ -324,8 +344,9 @@ def test_the_claims_fail_where_nothing_was_learned() -> None:
     assert not find_claim("B10").holds(0.0)
 
 
-def test_the_page_fails_without_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every cell runs as it stands, but nothing is learned; the page has to notice."""
+def test_the_page_fails_without_pretraining_and_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every cell runs as it stands, but bodies start random and nothing is learned; the page has to
+    notice either."""
 
     def idle(
         task: Any, model: Any, train: Any, validation: Any, config: Any, watch: Any
@@ -334,7 +355,17 @@ def test_the_page_fails_without_training(monkeypatch: pytest.MonkeyPatch) -> Non
         scores = [{"step": step, task.measure: 0.5} for step in (0, config.steps)]
         return History(losses=[0.7] * config.steps, evaluations=scores)
 
+    def random_start(task: Any, model: Any, *, seed: int, pretrained: bool = True) -> Any:
+        return start(task, model, seed=seed, pretrained=False)
+
     monkeypatch.setattr(downstream, "fit", idle)
+    for module in (downstream, tasks):
+        monkeypatch.setattr(module, "start", random_start)
     failures = run_page("fine-tuning")
-    assert any("evidence.check" in cell for cell in failures)
-    assert any("losses_of" in cell for cell in failures)
+    for sentence in (
+        'assert set(origins.values()) == {"copied"}',  # the random start
+        'evidence.check("B8"',  # and without training
+        "assert losses_of",
+        "assert values[middle, at_end] <",
+    ):
+        assert any(sentence in cell for cell in failures), sentence

@@ -1,26 +1,21 @@
 """What the page `fine-tuning` runs (claims B8, B9 and B10): one body, two starts, four tasks.
 
-What is copied, what starts random, how far each part moves, and how the loss falls from either
-start. How it looks around both is in :mod:`chapter10.experiments.loss_surface`.
+One fine-tuning of each task from each start serves all three claims: how far each part moved, how
+the loss fell, what it scored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from chapter10.bert import Bert
 from chapter10.claims import Experiment, Measured
 from chapter10.experiments.downstream import (
     ARMS,
-    CHECKPOINT,
+    GAIN,
     JUDGED,
     LABELS,
     RATES,
@@ -37,102 +32,27 @@ from chapter10.experiments.downstream import (
     validation_examples,
 )
 from chapter10.experiments.glue import Line, baseline_line
-from chapter10.formats import is_head
-from chapter10.models import shipped
-from chapter10.tasks import MICRO_TASKS, TaskModel
+from chapter10.experiments.parts import (
+    EMBEDDINGS,
+    HEAD,
+    VARIANTS,
+    Weights,
+    freeze,
+    moved,
+    weights_of,
+)
+from chapter10.tasks import MICRO_TASKS
 
 MAIN = "tagging"
-"""The task whose parts and variants are looked at: it has the smallest budget."""
+"""The task whose parts and variants are looked at; its training is the shortest."""
 TITLES = {"sentiment": "情感", "tagging": "词性", "nli": "推理", "qa": "问答"}
 """The tasks as the page and the stored rows name them."""
-HEAD, POOLER, EMBEDDINGS = "任务头", "池化层", "嵌入"
 QUARTERS = 4
 """The training losses of a run are averaged over so many parts of it."""
 
-Weights = Mapping[str, Tensor]
-
-
-# --- the parts of a model
-
-
-def part_of(name: str) -> str:
-    """Which part of a task's model a parameter belongs to, as the page names it."""
-    if is_head(name):
-        return HEAD
-    if "pooler." in name:
-        return POOLER
-    if "embeddings." in name:
-        return EMBEDDINGS
-    number = next(piece for piece in name.split(".") if piece.isdigit())
-    return f"第 {int(number) + 1} 层"
-
-
-def parts_of(names: Iterable[str]) -> dict[str, list[str]]:
-    """The names of the parameters of each part, from the input up."""
-    found: dict[str, list[str]] = {}
-    for name in names:
-        found.setdefault(part_of(name), []).append(name)
-    return found
-
-
-def weights_of(model: TaskModel) -> dict[str, Tensor]:
-    """A copy of every parameter, by name."""
-    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
-
-
-def origins(model: TaskModel, checkpoint: Path | str | None = None) -> dict[str, str]:
-    """For each part whether its numbers are those of the checkpoint: "copied" or "random"."""
-    body = dict(Bert.from_pretrained(checkpoint or shipped(CHECKPOINT)).named_parameters())
-    now = dict(model.named_parameters())
-    return {
-        part: "copied"
-        if all(
-            name.removeprefix("bert.") in body
-            and torch.equal(now[name], body[name.removeprefix("bert.")])
-            for name in names
-        )
-        else "random"
-        for part, names in parts_of(now).items()
-    }
-
-
-def moved(before: Weights, after: Weights) -> dict[str, float]:
-    """For each part the distance from its start, as a share of its length at the start.
-
-    Both are Euclidean, over all numbers of the part.
-    """
-    return {
-        part: _length(after[n] - before[n] for n in names) / _length(before[n] for n in names)
-        for part, names in parts_of(before).items()
-    }
-
-
-def _length(tensors: Any) -> float:
-    return float(torch.stack([tensor.norm() for tensor in tensors]).norm())
-
-
-# --- what is trained
-
-VARIANTS: Mapping[str, Callable[[str], bool]] = {
-    "全部": lambda part: True,
-    "最后一层": lambda part: part not in (EMBEDDINGS, "第 1 层", "第 2 层"),
-    "只有头": lambda part: part == HEAD,
-}
-"""Variant -> whether a part gets gradients; the last of three layers, the pooler and the head."""
 VARIANT_TRIED = (*RATES, 5e-3, 1e-2)
 VARIANT_RATES = {"最后一层": 1e-2, "只有头": 1e-3}
-"""What `search_variant_rate` found for the frozen variants; few parameters bear larger steps."""
-
-
-def freeze(variant: str) -> Callable[[TaskModel], None]:
-    """For ``train_model(prepare=…)``: gradients only for the parts of a variant."""
-    trained = VARIANTS[variant]
-
-    def prepare(model: TaskModel) -> None:
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(trained(part_of(name)))
-
-    return prepare
+"""Of these what `search_variant_rate` found for the frozen variants."""
 
 
 # --- one fine-tuning, and what is kept of it
@@ -155,7 +75,7 @@ class Tuned:
 
 def tune(name: str, begin: Start, seed: int, variant: str = "全部") -> Tuned:
     """One fine-tuning at the budget of the task."""
-    seen: list[dict[str, Tensor]] = []
+    seen: list[Weights] = []
     fitted = train_model(
         name,
         begin,
@@ -184,7 +104,7 @@ def quarters(losses: Sequence[float]) -> list[float]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """quarters: see `quarters`. score: right answers on test examples. moved: see `moved`."""
+    """quarters: see `quarters`. score: in the judged exam. moved: see `moved`."""
 
     quarters: Sequence[float]
     score: float
@@ -216,7 +136,6 @@ def gap(pretrained: Sequence[float], scratch: Sequence[float]) -> float:
 PARTS = (EMBEDDINGS, "第 1 层", "第 2 层", "第 3 层", HEAD)
 MODEL_ROWS = {ARMS[begin]: begin for begin in STARTS}
 BASELINE_ROWS = {"词袋": "bag of words", "最常见": "majority"}
-LEAD = "领先"
 
 
 def _named(title: str) -> str:
@@ -263,7 +182,7 @@ def model_line(row: str, seed: int) -> Line:
 def _run_glue(arm: str, seed: int) -> Measured:
     """One arm of B10: the lead of the pretrained start, or the average of a row, ROW·TASK."""
     steps = sum(map(_steps, TITLES))
-    if arm == LEAD:
+    if arm == GAIN:
         rivals = (model_line(ARMS["scratch"], seed), baseline_line("bag of words", seed))
         best = max(rival.average for rival in rivals)
         lead = model_line(ARMS["pretrained"], seed).average - best
@@ -276,7 +195,7 @@ def _run_glue(arm: str, seed: int) -> Measured:
     return Measured(line.scores[_named(title)] if title else line.average, steps)
 
 
-_BUDGETS = "、".join(f"{title} {LABELS[name]}" for name, title in TITLES.items())
+_BUDGETS = "、".join(f"{title} {LABELS[name]}（{JUDGED[name]}）" for name, title in TITLES.items())
 _DATA = f"微世界，标注 {_BUDGETS}"
 _ROWS = (*MODEL_ROWS, *BASELINE_ROWS)
 
@@ -304,7 +223,7 @@ EXPERIMENTS = {
         data=_DATA + "；训练损失",
     ),
     "B10": Experiment(
-        arms=(LEAD,),
+        arms=(GAIN,),
         controls=(*_ROWS, *(f"{row}·{title}" for row in _ROWS for title in TITLES.values())),
         run=_run_glue,
         data=_DATA + f"，测试 {TEST} 例",

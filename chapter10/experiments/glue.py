@@ -1,7 +1,8 @@
 """Micro-GLUE (claim B10): the four cases on the micro-world as one table, one average a model.
 
 GLUE (Wang et al. 2018) fine-tunes a model on each of its tasks and averages their scores. This is
-the same on a small scale, for any BERT that brings its own tokeniser.
+the same on a small scale, for any BERT that brings its own tokeniser; of each task's two exams it
+takes the one that its page judges by.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ def baseline_line(row: str, seed: int, labels: int | None = None) -> Line:
 
 
 def rate_for(checkpoint: Path | str) -> float | None:
-    """The learning rate for a checkpoint; None for the shipped one, whose rates were searched.
+    """The learning rate for a checkpoint; None stands for the rates that were searched with the
+    shipped one, and serves every model of its depth and width.
 
     Raises:
         CheckpointError: it is no BERT, or has too few positions for the texts.
@@ -104,6 +106,7 @@ def rate_for(checkpoint: Path | str) -> float | None:
             f"{checkpoint} has positions for {config.max_position_embeddings} tokens; the "
             f"micro-world's texts need {MAX_LENGTH}."
         )
-    if Path(checkpoint).resolve() == shipped(CHECKPOINT).resolve():
+    searched = read_json(shipped(CHECKPOINT) / CONFIG_FILE)
+    if all(content[size] == searched[size] for size in ("num_hidden_layers", "hidden_size")):
         return None
     return learning_rate_for(config)

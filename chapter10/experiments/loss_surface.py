@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chapter10.experiments.fine_tuning import Weights, weights_of
+from chapter10.experiments.parts import Weights, weights_of
 from chapter10.tasks import Task, TaskModel
 
 ALONG = tuple(np.linspace(-0.5, 1.5, 9).tolist())

@@ -29,28 +29,35 @@ def part_origins(
         raise ValueError(f"{sorted(unknown)} are no parts; there are {', '.join(origins)}.")
     if unknown := set(origins.values()) - {"copied", "random"}:
         raise ValueError(f'{sorted(unknown)} are no origins; there are "copied" and "random".')
-    words = {"copied": "复制 copied", "random": "随机 random"}
-    width, gap = 3.1, 0.35
-    figure, (axes,) = new_figure(0.5 * (len(origins) + 2.6))
+    words = {"copied": "复制", "random": "随机"}
+    width, gap, step = 3.1, 0.35, 1.15
+    figure, (axes,) = new_figure(0.5 * (len(origins) + 3.2))
+    top = step * len(origins)
+
+    def write(x: float, y: float, text: str, size: float, role: str = "ink") -> None:
+        axes.text(x, y, text, ha="center", va="center", fontsize=size, color=COLORS[role])
+
     for column, (title, trained) in enumerate(variants.items()):
         left = column * (width + gap)
         middle = left + width / 2
         for row, (part, origin) in enumerate(origins.items()):
-            y = row * 1.15
             color = COLORS["keep" if origin == "copied" else "random"]
-            box(axes, left, y, width, 1.0, color if part in trained else COLORS["special"])
-            action = "更新 trained" if part in trained else "冻结 frozen"
-            axes.text(middle, y + 0.72, part, ha="center", va="center", fontsize=10)
-            text = f"{words[origin]}，{action}"
-            axes.text(middle, y + 0.3, text, ha="center", va="center", fontsize=8.5)
-        top = 1.15 * len(origins)
-        axes.text(middle, -0.25, inputs, ha="center", va="top", fontsize=9, color=COLORS["quiet"])
-        axes.text(
-            middle, top + 0.1, outputs, ha="center", va="bottom", fontsize=9, color=COLORS["quiet"]
-        )
-        axes.text(middle, top + 0.85, title, ha="center", va="bottom", fontsize=12)
+            box(axes, left, step * row, width, 1.0, color if part in trained else COLORS["special"])
+            action = "更新" if part in trained else "冻结"
+            write(middle, step * row + 0.71, part, 11)
+            write(middle, step * row + 0.29, f"{words[origin]}，{action}", 10)
+        write(middle, -0.4, inputs, 10, "quiet")
+        write(middle, top + 0.25, outputs, 10, "quiet")
+        write(middle, top + 1.0, title, 12)
+    for role, name in (
+        ("keep", "复制，更新 copied, trained"),
+        ("random", "随机，更新 random, trained"),
+        ("special", "冻结 frozen"),
+    ):
+        axes.plot([], [], "s", color=COLORS[role], mec=COLORS["quiet"], ms=10, ls="", label=name)
+    figure.legend(loc="outside lower center", ncols=2)
     span = len(variants) * (width + gap) - gap
-    axes.set(xlim=(-0.1, span + 0.1), ylim=(-0.9, 1.15 * len(origins) + 1.7))
+    axes.set(xlim=(-0.1, span + 0.1), ylim=(-0.8, top + 1.4))
     axes.set_axis_off()
     return figure
 
