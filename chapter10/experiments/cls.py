@@ -24,7 +24,6 @@ from chapter10.data.microworld import shipped as world
 from chapter10.data.microworld.sentiment import KINDS
 from chapter10.data.microworld.splits import Split
 from chapter10.experiments.downstream import (
-    CHECKPOINT,
     TEST,
     TEST_DRAW,
     VALIDATION,
@@ -41,9 +40,9 @@ from chapter10.training.batches import derive_seed, generator
 
 Start = Literal["order", "mlm", "random"]
 STARTS: Mapping[Start, str] = {"order": "填空+句序", "mlm": "只填空", "random": "随机起点"}
-"""Where the body comes from: the shipped model, its twin without a sentence objective, or neither.
-"""
-TWIN = "bert-zh-micro-mlm"
+"""Where the body comes from: the shipped model with a sentence objective, its twin without one, or
+neither."""
+MODELS: Mapping[Start, str] = {"order": "bert-zh-micro-sop", "mlm": "bert-zh-micro"}
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Inverse regularisation strengths of the frozen probe; validation data choose."""
 RATE = 1e-3
@@ -124,13 +123,13 @@ def examples(
 
 def make_task(name: str) -> Classification:
     """For the tokeniser that the shipped model and its twin share."""
-    tokenizer = Tokenizer.from_pretrained(shipped(CHECKPOINT))
+    tokenizer = Tokenizer.from_pretrained(shipped(MODELS["order"]))
     return Classification(tokenizer, QUESTIONS[name].labels, max_length=160)
 
 
 def body(start: Start, seed: int) -> Bert:
     """A fresh copy of a body; the random one is a function of the seed, the others are not."""
-    bert = Bert.from_pretrained(shipped(TWIN if start == "mlm" else CHECKPOINT))
+    bert = Bert.from_pretrained(shipped(MODELS.get(start, MODELS["order"])))
     if start != "random":
         return bert
     with torch.random.fork_rng([]):

@@ -34,7 +34,7 @@ from chapter10.tokenizers import Tokenizer
 from chapter10.training import Batches, History, TrainingConfig, train
 from chapter10.training.batches import derive_seed, generator
 
-CHECKPOINT, TWIN = "bert-zh-micro-mlm", "bert-zh-micro"
+CHECKPOINT, TWIN = "bert-zh-micro", "bert-zh-micro-sop"
 """Where all three begin: it never saw a question about two sentences. Its twin had SOP from the
 first step on."""
 DOCUMENTS, HELD_OUT = 4_000, 300
