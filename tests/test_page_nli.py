@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from pages import run_page
 
+from chapter10.data.microworld import Inference
 from chapter10.experiments import downstream
 from chapter10.experiments import nli as page
 from chapter10.experiments.contrast_pairs import contrast
 from chapter10.experiments.downstream import KNOWN, NEW, Fitted
 from chapter10.models import shipped
-from chapter10.tasks import BASELINES, micro_examples, start
+from chapter10.tasks import BASELINES, TextExample, micro_examples, start
 from chapter10.training import History
 
 SEED = 7
@@ -60,7 +61,7 @@ def test_one_of_each_is_one_of_each() -> None:
 
 
 def test_overlap_and_surface_count_characters() -> None:
-    pair = page.Inference("小林忘了带伞。", "小林没带伞。", "entailment", "forget")
+    pair = Inference("小林忘了带伞。", "小林没带伞。", "entailment", "forget")
     assert page.overlap(pair) == pytest.approx(4 / 5)  # 没 is new, the full stop does not count
     assert page.surface(pair) == [pytest.approx(4 / 5), 7, 6, 1, 1]
 
@@ -71,13 +72,13 @@ def test_overlap_and_surface_count_characters() -> None:
 def test_shortcuts_see_only_their_own_part() -> None:
     """A label that stands in one sentence is found by who reads it, and by nobody else."""
 
-    def marked(count: int, where: str) -> list[page.Inference]:
+    def marked(count: int, where: str) -> list[Inference]:
         labels = list(page.RELATIONS)
         found = []
         for number in range(count):
             sign = "甲乙丙"[number % 3]
             premise, hypothesis = ("天" + sign, "地") if where == "premise" else ("天", "地" + sign)
-            found.append(page.Inference(premise, hypothesis, labels[number % 3]))
+            found.append(Inference(premise, hypothesis, labels[number % 3]))
         return found
 
     told, hidden = ([marked(60, where)] * 3 for where in ("premise", "hypothesis"))
@@ -213,7 +214,7 @@ def test_the_hypothesis_alone_is_shown_to_the_blind(
     monkeypatch: pytest.MonkeyPatch, fitted: Fitted
 ) -> None:
     """Its training rows hold nothing of the premise."""
-    shown = []
+    shown: list[TextExample] = []
 
     def watched(name: str, begin: str, seed: int, **options: Any) -> Fitted:
         shown.extend(map(options["show"], page.texts(TRAIN[:5])))
