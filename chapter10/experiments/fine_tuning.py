@@ -51,7 +51,7 @@ QUARTERS = 4
 """The training losses of a run are averaged over so many parts of it."""
 
 VARIANT_TRIED = (*RATES, 5e-3, 1e-2)
-VARIANT_RATES = {"最后一层": 1e-2, "只有头": 1e-3}
+VARIANT_RATES = {"最后一层": 5e-3, "只有头": 1e-2}
 """Of these what `search_variant_rate` found for the frozen variants."""
 
 
