@@ -60,6 +60,11 @@ def test_typed_words_become_a_text_without_spaces() -> None:
         page.spaced("  ")
 
 
+def test_unknown_characters_are_counted() -> None:
+    assert page.unknown(CHARACTERS, "小猫看花。") == 0
+    assert page.unknown(CHARACTERS, "小猫看鬯。") == 1
+
+
 def test_two_words_may_share_a_range_or_a_token() -> None:
     tokenizer = Tokenizer.train(page.ENGLISH_TEXTS, "bpe", vocab_size=300, style="gpt")
     spoken = {

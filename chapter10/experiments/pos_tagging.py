@@ -84,6 +84,11 @@ def speaking_tokens(tokenizer: Tokenizer, sentence: TaggedSentence) -> list[tupl
     ]
 
 
+def unknown(tokenizer: Tokenizer, text: str) -> int:
+    """How many tokens of a text the tokeniser does not know: they become [UNK]."""
+    return tokenizer.tokenize(text, literal=True).count("[UNK]")
+
+
 # --- scores
 
 
