@@ -9,7 +9,6 @@ import torch
 from pages import run_page
 from torch import Tensor
 
-from chapter10 import evidence
 from chapter10.bert import Bert, BertConfig, BertForPreTraining, BertOutput
 from chapter10.experiments import cls as page
 from chapter10.experiments import pooling as lib
@@ -269,7 +268,6 @@ def test_swapped_sentences_are_those_of_the_story() -> None:
         assert any(f"{first}{second}" in story for story in told)
 
 
-@pytest.mark.skipif(not evidence.load_rows("B11"), reason="B11 is not yet measured")
 def test_the_page_fails_without_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every cell runs as it stands, but the bodies are random and learn nothing."""
 

@@ -178,12 +178,11 @@ def test_by_label_counts_each_relation_by_itself() -> None:
 
 
 @pytest.fixture
-def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every training idle, few labels, and exams of 40."""
+def _idle(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every training idle, and exams of 300; what is kept from other tests is forgotten."""
     full = downstream.exam_examples
     monkeypatch.setattr(downstream, "train_model", idle)
-    monkeypatch.setattr(downstream, "exam_examples", lambda name, exam: full(name, exam, 40))
-    monkeypatch.setitem(downstream.LABELS, "nli", 256)
+    monkeypatch.setattr(downstream, "exam_examples", lambda name, exam: full(name, exam, 300))
     kept = (
         downstream.tuned,
         downstream.exam_rights,
@@ -195,6 +194,14 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for function in kept:
         function.cache_clear()
+
+
+@pytest.fixture
+def _small(_idle: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few labels and exams of 40 too."""
+    full = downstream.exam_examples
+    monkeypatch.setattr(downstream, "exam_examples", lambda name, exam: full(name, exam)[:40])
+    monkeypatch.setitem(downstream.LABELS, "nli", 256)
 
 
 @pytest.mark.usefixtures("_small")
@@ -245,8 +252,9 @@ def test_hypotheses_alone_say_nothing() -> None:
     assert means[0] == pytest.approx(means[1], abs=0.06)
 
 
-@pytest.mark.usefixtures("_small")
+@pytest.mark.usefixtures("_idle")
 def test_the_page_fails_without_fine_tuning() -> None:
-    """Every cell runs as it stands, but the model does not learn; the page has to notice."""
-    failures = run_page("nli")
-    assert any("evidence.check" in cell for cell in failures)
+    """Every cell runs as it stands, but the model does not learn; one check has to notice, and
+    those of what is stored or needs no model stay as they are."""
+    (failed,) = run_page("nli")
+    assert "before < 0.45 < scores[KNOWN]" in failed

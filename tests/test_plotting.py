@@ -136,14 +136,15 @@ def test_the_style_registers_its_font_once() -> None:
 
 
 def drawn_characters() -> set[str]:
-    """What figures are drawn from: the code of the pages and the sentences of the package."""
+    """What figures are drawn from: the code of the pages, the sentences and the micro-world."""
     found: set[str] = set()
     for page in (ROOT / "book").glob("*.ipynb"):
         for cell in json.loads(page.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] == "code":
                 found.update("".join(cell["source"]))
-    for path in (ROOT / "chapter10" / "data").glob("*.txt"):
-        found.update(path.read_text(encoding="utf-8"))
+    for pattern in ("*.txt", "microworld/*/*.yml"):
+        for path in (ROOT / "chapter10" / "data").glob(pattern):
+            found.update(path.read_text(encoding="utf-8"))
     return found
 
 
