@@ -236,4 +236,4 @@ def test_the_page_fails_without_training(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(downstream, "fit", idle)
     monkeypatch.setattr(page, "train", idle)
     failures = run_page("qa")
-    assert any("em[EXAM] > scratch.high" in cell for cell in failures)
+    assert any('evidence.check("B15"' in cell for cell in failures)
