@@ -125,6 +125,17 @@ def test_a_missing_glyph_is_noticed(tmp_path: Path) -> None:
         render(figure, tmp_path / "figure.png")
 
 
+def test_panels_of_one_scale_hold_every_line() -> None:
+    low, high = {"a": [0.1, 0.2]}, {"a": [0.8, 0.9]}
+    figure = plotting.panels(
+        {"one": ([1, 2], low), "two": ([1, 2], high)}, x_label="x", y_label="y"
+    )
+    for one in figure.axes:
+        bottom, top = one.get_ylim()
+        assert bottom < 0.1, one.get_title()
+        assert top > 0.9, one.get_title()
+
+
 def test_the_style_registers_its_font_once() -> None:
     from matplotlib import font_manager
 

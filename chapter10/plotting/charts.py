@@ -106,15 +106,15 @@ def panels(
     rows = -(-len(parts) // columns)
     figure, axes = new_figure(0.9 + 2.3 * rows, rows, columns)
     for one, (title, (x, series)) in zip(axes, parts.items(), strict=False):
+        if share_y and one is not axes[0]:
+            one.sharey(axes[0])  # before anything is drawn: the scale has to hold all panels
         for i, (name, values) in enumerate(series.items()):
             mean, half = mean_interval(np.atleast_2d(np.asarray(values, dtype=float)))
             (line,) = one.plot(x, mean, label=name, marker=MARKERS[i % 5], markersize=4)
             one.fill_between(x, mean - half, mean + half, color=line.get_color(), alpha=0.2, lw=0)
         draw_baselines(one, (baselines or {}).get(title, {}))
         one.set_title(title)
-        if share_y:
-            one.sharey(axes[0])
-        else:
+        if not share_y:
             one.set_ylim(bottom=0)
         if log_x:
             one.set_xscale("log")
