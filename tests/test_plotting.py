@@ -126,13 +126,13 @@ def test_a_missing_glyph_is_noticed(tmp_path: Path) -> None:
 
 
 def test_panels_of_one_scale_hold_every_line() -> None:
-    low, high = {"a": [0.1, 0.2]}, {"a": [0.8, 0.9]}
+    low, high = {"a": [[0.1, 0.2], [0.15, 0.2]]}, {"a": [[0.8, 0.9], [0.85, 0.9]]}
     figure = plotting.panels(
         {"one": ([1, 2], low), "two": ([1, 2], high)},
         x_label="x",
         y_label="y",
         log_x=True,
-        baselines={name: {"b": 0.5} for name in ("one", "two")},
+        baselines={"one": {"b": 0.05}, "two": {"b": 0.95}},
     )
     for one in figure.axes:
         bottom, top = one.get_ylim()
