@@ -252,7 +252,7 @@ def test_each_baseline_row_takes_the_tasks_own_baselines_in_the_judged_exam(few:
 
 def test_only_models_as_large_as_the_shipped_one_have_the_rates_found_for_it(tiny: Path) -> None:
     assert glue.rate_for(shipped(downstream.CHECKPOINT)) is None
-    assert glue.rate_for(shipped("bert-zh-micro-mlm")) is None
+    assert glue.rate_for(shipped("bert-zh-micro-sop")) is None
     assert glue.rate_for(tiny) == 5e-4  # as deep, and narrower
 
 
