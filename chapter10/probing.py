@@ -114,7 +114,8 @@ def hide_context(
     """The texts with a share of the tokens around the chosen ones replaced by the mask token.
 
     Every text has its own random order; what a smaller share hides, a larger one hides too. The
-    tokens keep their places, and the special tokens at both ends stay.
+    tokens keep their places; the special tokens at both ends stay, and what is blank already does
+    not count.
 
     Args:
         shares: between 0 (the text as it is) and 1 (only the chosen tokens are left).
@@ -128,6 +129,7 @@ def hide_context(
     last = present.sum(1, keepdim=True) - 1
     places = torch.arange(present.shape[1])
     around = present & ~located.chosen & (places > 0) & (places < last)  # (N, T)
+    around &= located.input_ids != mask_token_id
     scores = torch.rand(around.shape, generator=draw).masked_fill(~around, 2.0)
     rank = scores.argsort(1).argsort(1)  # 0 is hidden first
     number = around.sum(1, keepdim=True)
@@ -226,20 +228,28 @@ class Gap:
         return self.within - self.between
 
 
-def label_gap(similarities: Tensor, labels: Sequence[str]) -> Gap:
+def label_gap(similarities: Tensor, labels: Sequence[str], allowed: Tensor | None = None) -> Gap:
     """(…, N, N) -> the mean cosine within labels and between them, none with itself.
+
+    Args:
+        similarities: how alike each is to each.
+        labels: N.
+        allowed: (N, N) bool, which pairs count; all where it is None.
 
     Raises:
         ValueError: no two of the same label, or no two of different ones.
     """
     alike = same(labels, labels)
-    within = alike & ~torch.eye(len(labels), dtype=torch.bool)
-    if not within.any() or alike.all():
+    counted = ~torch.eye(len(labels), dtype=torch.bool)
+    if allowed is not None:
+        counted = counted & allowed
+    within, between = counted & alike, counted & ~alike
+    if not within.any() or not between.any():
         raise ValueError(
-            "A gap needs two vectors of the same label and two of different labels, not "
-            f"{sorted(labels)}."
+            "A gap needs two vectors of the same label and two of different labels that may be "
+            f"compared, not {sorted(labels)}."
         )
-    return Gap(similarities[..., within].mean(-1), similarities[..., ~alike].mean(-1))
+    return Gap(similarities[..., within].mean(-1), similarities[..., between].mean(-1))
 
 
 def same(labels: Sequence[str], others: Sequence[str]) -> Tensor:

@@ -168,6 +168,12 @@ def test_gaps_by_hand() -> None:
     assert float(gap.within) == pytest.approx((24 / 25 + 1 / 2**0.5) / 2)
     assert float(gap.between) == pytest.approx((0 + 0.8 / 2**0.5 + 0 + 0.6 / 2**0.5) / 4)
     assert float(gap.size) == pytest.approx(float(gap.within - gap.between))
+    allowed = torch.ones(4, 4, dtype=torch.bool)
+    allowed[2:, :2] = allowed[:2, 2:] = False
+    allowed[0, 2] = True
+    only = probing.label_gap(alike, LABELS, allowed)
+    assert float(only.within) == pytest.approx(float(gap.within))
+    assert float(only.between) == pytest.approx(0)
 
 
 def test_labels_that_say_nothing_leave_no_gap() -> None:

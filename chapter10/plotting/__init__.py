@@ -26,6 +26,7 @@ from chapter10.plotting.charts import (
 from chapter10.plotting.diagrams import encoder_flow, token_rows
 from chapter10.plotting.finetuning import loss_surfaces, part_origins
 from chapter10.plotting.heatmaps import attention_maps, matrices, matrix
+from chapter10.plotting.maps import vector_map
 from chapter10.plotting.style import COLORS, FONT_FAMILY, use_style
 
 __all__ = [
@@ -52,5 +53,6 @@ __all__ = [
     "stacked",
     "token_rows",
     "use_style",
+    "vector_map",
     "window_bars",
 ]

@@ -91,6 +91,7 @@ def matrices(
     *,
     columns: int = 2,
     digits: int | None = 2,
+    diverging: bool = False,
 ) -> Figure:
     """Several matrices of shares with the same labels, on one scale from 0 to 1.
 
@@ -101,6 +102,7 @@ def matrices(
         column_labels: one for each column.
         columns: matrices in one row of the figure.
         digits: after the point; None writes no numbers.
+        diverging: from -1 to 1 instead, in colours on both sides of zero, for cosines.
 
     Raises:
         ValueError: labels, titles and values differ in number.
@@ -114,9 +116,10 @@ def matrices(
     rows = -(-len(arrays) // columns)
     cell = WIDTH / columns / (len(column_labels) + 1.5)
     figure, axes = new_figure(rows * (0.7 + cell * len(row_labels)), rows, columns)
+    low, cmap = (-1.0, "RdBu_r") if diverging else (0.0, "Blues")
     for one, array, title in zip(axes, arrays, titles, strict=False):
         draw_cells(
-            one, array, row_labels, column_labels, low=0.0, high=1.0, cmap="Blues", digits=digits
+            one, array, row_labels, column_labels, low=low, high=1.0, cmap=cmap, digits=digits
         )
         one.set_title(title)
     for one in axes[len(arrays) :]:
