@@ -161,19 +161,20 @@ def take_company(
 ) -> Company:
     """Hide more and more of the context of one word, in a random order of each sentence's own."""
     uses = sentences(word, kind, split, seed, COUNT if word == "苹果" else OTHER_COUNT)
-    located, labels = uses.locate_evenly(tokenizer()), uses.labels
     mask = tokenizer().mask_token_id
     assert mask is not None  # a BERT's tokeniser has one
-    steps = probing.hide_context(located, SHARES, mask, generator("company", word, seed))
-    comparable = uses.comparable
-    (whole,) = vectors(start, located, seed)[[layer]]
-    mean = whole.mean(0)
-    near, fills = [], []
-    for step in steps:
+    # Even lengths for the vectors: else the length left after all words are gone tells the sense.
+    # The guesses keep the sentences' own, since blanks at the end are unlike any text.
+    even, plain = uses.locate_evenly(tokenizer()), uses.locate(tokenizer())
+    (whole,) = vectors(start, even, seed)[[layer]]
+    mean, labels, comparable = whole.mean(0), uses.labels, uses.comparable
+    near = []
+    for step in probing.hide_context(even, SHARES, mask, generator("company", word, seed)):
         (found,) = vectors(start, step, seed)[[layer]]
         alike = probing.cosines(found - mean, whole - mean)
         near.append(probing.neighbour_accuracy(alike, labels, labels, comparable))
-        fills.append(fill_senses(model(start, seed), step, uses))
+    steps = probing.hide_context(plain, SHARES, mask, generator("company", word, seed))
+    fills = [fill_senses(model(start, seed), step, uses) for step in steps]
     return Company(torch.stack(near), torch.tensor(fills))
 
 
