@@ -270,9 +270,13 @@ def _run_company(arm: str, seed: int) -> Measured:
 
 LAYER = 2
 """The layer that is judged, chosen on validation sentences."""
+ALL_LAYERS = (0, 1, 2, 3)
+_CATEGORY_STARTS: Sequence[tuple[Start, Sequence[int]]] = (
+    ("bert", ALL_LAYERS), ("random", (0, 3)), ("static", (0,)),
+)  # fmt: skip
 CATEGORY_ARMS: Mapping[str, tuple[Start, int]] = {
     f"{STARTS[start]} 层 {layer}": (start, layer)
-    for start, layers in (("bert", (0, 1, 2, 3)), ("random", (0, 3)), ("static", (0,)))
+    for start, layers in _CATEGORY_STARTS
     for layer in layers
 }
 WHATS = {"accuracy": "最近邻", "any": "最近邻（不限说法）", "gap": "差距"}
@@ -280,19 +284,20 @@ WHATS = {"accuracy": "最近邻", "any": "最近邻（不限说法）", "gap": "
 
 def _sense_arms() -> dict[str, tuple[str, Start, Kind, int, str]]:
     """苹果 in everything; the other words at the judged layer and the last."""
+    fully: Sequence[tuple[Start, Sequence[int]]] = (
+        ("bert", (LAYER, 0, 1, 3)), ("random", (LAYER,)), ("static", (0,)),
+    )  # fmt: skip
+    shortly: Sequence[tuple[Start, Sequence[int]]] = (("bert", (LAYER, 3)), ("random", (LAYER,)))
     chosen: list[tuple[str, Start, Kind, int, str]] = [
         ("苹果", start, kind, layer, what)
         for kind in KINDS
-        for start, layers in (("bert", (LAYER, 0, 1, 3)), ("random", (LAYER,)), ("static", (0,)))
+        for start, layers in fully
         for layer in layers
         for what in WHATS
     ]
-    chosen += [
-        (word, start, "plain", layer, "accuracy")
-        for word in OTHERS
-        for start, layers in (("bert", (LAYER, 3)), ("random", (LAYER,)))
-        for layer in layers
-    ]
+    for word in OTHERS:
+        for start, layers in shortly:
+            chosen += [(word, start, "plain", layer, "accuracy") for layer in layers]
     return {
         f"{word} {KINDS[kind]} {STARTS[start]} 层 {layer} {WHATS[what]}": (
             word, start, kind, layer, what,
@@ -303,11 +308,12 @@ def _sense_arms() -> dict[str, tuple[str, Start, Kind, int, str]]:
 
 SENSE_ARMS = _sense_arms()
 JUDGED = f"苹果 单句 BERT 层 {LAYER} 最近邻"
+_LEARNED_OR_NOT: Sequence[Start] = ("bert", "random")
 COMPANY_ARMS: Mapping[str, tuple[Start, str, int | None]] = {
     f"{STARTS[start]} {title} {'最小一步' if step is None else f'拿走 {SHARES[step]:.0%}'}": (
         start, what, step,
     )
-    for start in ("bert", "random")
+    for start in _LEARNED_OR_NOT
     for what, title in (("vectors", "向量"), ("fills", "填空"))
     for step in (None, *range(len(SHARES)))
 }  # fmt: skip

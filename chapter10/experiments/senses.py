@@ -25,6 +25,8 @@ from chapter10.tokenizers import Tokenizer
 
 DRAWN = 8
 """Sentences drawn for each one used: most have no partner of the other sense at their place."""
+LEAST_DRAWN = 640
+"""Sentences drawn at least: some words have few wordings with a partner."""
 VARIABLE = ("who", "other", "when", "x")
 """Roles that change from sentence to sentence of one wording."""
 
@@ -115,7 +117,7 @@ def sentences(word: str, kind: Kind, split: Split, seed: int, count: int) -> Use
     if count < 2 or count % 2:
         raise ValueError(f"count is {count}; sentences come in pairs, so give an even number.")
     drawn = sense_uses(
-        world("full"), DRAWN * count, (word,), seed=f"embeddings/{seed}", split=split, kind=kind,
+        world("full"), max(DRAWN * count, LEAST_DRAWN), (word,), seed=f"embeddings/{seed}", split=split, kind=kind,
         wordings="shared",
     )  # fmt: skip
     paired = pair_places(drawn)
