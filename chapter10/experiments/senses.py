@@ -64,15 +64,15 @@ class Uses:
     def comparable(self) -> Tensor:
         """(N, N) bool: which sentences may be the neighbour of which.
 
-        Not those of its own pair, nor a pair of which one has its wording. What is left holds, at
-        every place, as many of one sense as of the other: chance is 1/2, exactly.
+        Not those of a pair that shares a wording with the own pair. What is left holds, at every
+        place, as many of one sense as of the other, and is the same for both sentences of a pair:
+        vectors that know only the place are right in 1/2 of all cases, exactly.
         """
         wordings = [wording(use) for use in self.uses]
         foreign = torch.tensor([[one != two for two in wordings] for one in wordings])
-        paired = foreign.reshape(len(wordings), -1, 2).all(-1)  # (N, N / 2)
-        own = torch.arange(len(wordings))
-        paired[own, own // 2] = False
-        return paired.repeat_interleave(2, dim=1)
+        pairs = len(wordings) // 2
+        apart = foreign.reshape(pairs, 2, pairs, 2).permute(0, 2, 1, 3).flatten(2).all(-1)
+        return apart.repeat_interleave(2, dim=0).repeat_interleave(2, dim=1)
 
 
 def wording(use: SenseUse) -> str:
@@ -116,10 +116,10 @@ def sentences(word: str, kind: Kind, split: Split, seed: int, count: int) -> Use
     """
     if count < 2 or count % 2:
         raise ValueError(f"count is {count}; sentences come in pairs, so give an even number.")
+    number, name = max(DRAWN * count, LEAST_DRAWN), f"embeddings/{seed}"
     drawn = sense_uses(
-        world("full"), max(DRAWN * count, LEAST_DRAWN), (word,), seed=f"embeddings/{seed}", split=split, kind=kind,
-        wordings="shared",
-    )  # fmt: skip
+        world("full"), number, (word,), seed=name, split=split, kind=kind, wordings="shared"
+    )
     paired = pair_places(drawn)
     if len(paired) < count:
         raise ValueError(
