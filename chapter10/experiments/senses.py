@@ -108,6 +108,8 @@ def pair_places(uses: Sequence[SenseUse]) -> list[SenseUse]:
 def sentences(word: str, kind: Kind, split: Split, seed: int, count: int) -> Uses:
     """`count` sentences, half of each sense, paired by place; people are those of the split.
 
+    Pairs that share a wording with every other pair have no neighbour and are left out.
+
     kind: "plain", one clause; "mixed", a clause about each sense. Wordings are everybody's: with
     those of one split alone each sense would have its own place and only one wording.
 
@@ -128,7 +130,9 @@ def sentences(word: str, kind: Kind, split: Split, seed: int, count: int) -> Use
         )
     draw = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(paired) // 2, generator=draw)[: count // 2].tolist()
-    return Uses(word, tuple(paired[2 * pair + side] for pair in chosen for side in (0, 1)))
+    found = Uses(word, tuple(paired[2 * pair + side] for pair in chosen for side in (0, 1)))
+    near = found.comparable.any(1).tolist()
+    return Uses(word, tuple(use for use, kept in zip(found.uses, near, strict=True) if kept))
 
 
 @cache
