@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chapter10.plotting import vector_map
+from chapter10.plotting import matrices, vector_map
 
 POINTS = np.array([[0.0, 0, 0], [4, 0, 0], [0, 2, 0], [4, 2, 0]])
 
@@ -27,3 +27,9 @@ def test_what_does_not_fit_is_refused() -> None:
         vector_map([POINTS], ["a"], ["x"] * 3)
     with pytest.raises(ValueError, match="at most 5"):
         vector_map([np.zeros((6, 3))], ["a"], list("abcdef"))
+
+
+def test_cosines_are_drawn_on_both_sides_of_zero() -> None:
+    for diverging, low in ((False, 0.0), (True, -1.0)):
+        figure = matrices([np.eye(2)], ["a"], "xy", "xy", diverging=diverging)
+        assert figure.axes[0].images[0].get_clim() == (low, 1.0)
