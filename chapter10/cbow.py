@@ -65,8 +65,12 @@ class CBOW(PretrainedModel):
         Raises:
             ValueError: wrong shape, or an id outside the vocabulary.
         """
+        context = self.context(context_ids)
+        return CBOWOutput(logits=self.output(context), context=context)
+
+    def context(self, context_ids: Tensor) -> Tensor:
+        """(B, H): the mean vector of the words around; `forward` without its scores."""
         check_inputs(context_ids, None, self.config.vocab_size)
         present = (context_ids != self.config.pad_token_id).sum(dim=1, keepdim=True)  # (B, 1)
         total = self.word_embeddings(context_ids).sum(dim=1)  # (B, H); padding adds 0
-        context = total / present.clamp(min=1)
-        return CBOWOutput(logits=self.output(context), context=context)
+        return total / present.clamp(min=1)

@@ -33,6 +33,12 @@ from chapter10.objectives.sentences import (
     segment_documents,
     sentence_order_pairs,
 )
+from chapter10.objectives.windows import (
+    Windows,
+    context_windows,
+    negative_sampling_loss,
+    noise_distribution,
+)
 
 __all__ = [
     "IGNORE_INDEX",
@@ -43,6 +49,8 @@ __all__ = [
     "NextTokens",
     "SentencePair",
     "SpanCorruption",
+    "Windows",
+    "context_windows",
     "corrupt_delete",
     "corrupt_infill",
     "corrupt_mask",
@@ -53,9 +61,11 @@ __all__ = [
     "cross_entropy_sum",
     "mask_candidates",
     "mask_tokens",
+    "negative_sampling_loss",
     "next_segment_pairs",
     "next_sentence_pairs",
     "next_tokens",
+    "noise_distribution",
     "num_to_choose",
     "ordinary_ids",
     "restore_masked",
