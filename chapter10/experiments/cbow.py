@@ -53,8 +53,8 @@ WINDOW = 4
 HIDDEN = 64
 NEGATIVES = 5
 BATCH = 512
-STEPS = 3000
-RATES: Mapping[Loss, float] = {"softmax": 1e-2, "negative": 1e-2}
+STEPS = 1200
+RATES: Mapping[Loss, float] = {"softmax": 5e-2, "negative": 5e-2}
 PADDING, UNKNOWN = 0, 1
 SPECIAL = ("[PAD]", "[UNK]")
 

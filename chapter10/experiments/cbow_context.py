@@ -105,8 +105,14 @@ def bert_order(seed: int) -> dict[str, float]:
 
 @lru_cache(maxsize=4)
 def uses(split: Split, seed: int, count: int = USES) -> list[SenseUse]:
-    """Sentences with a word of two senses, each word and sense equally often, wordings held out."""
-    return sense_uses(world("full"), count, seed=f"cbow/{seed}", split=split)
+    """Sentences with a word of two senses, each sense equally often; people of that split."""
+    # Held out, each sense would have a single wording, and the place of the word would tell it.
+    return sense_uses(world("full"), count, seed=f"cbow/{seed}", split=split, wordings="shared")
+
+
+def wording(use: SenseUse) -> tuple[str, ...]:
+    """The words that the pattern brings along; the others are its fillers."""
+    return tuple(token.text for token in use.sentence.tokens if not token.role)
 
 
 def word_vectors(learned: Learned, asked: Sequence[SenseUse]) -> Tensor:
@@ -134,18 +140,30 @@ def bert_vectors(bert: Bert, tokenizer: Tokenizer, asked: Sequence[SenseUse]) ->
 
 
 def sense_accuracy(vectors: Tensor, asked: Sequence[SenseUse]) -> Tensor:
-    """(…, n, H) -> (…): is the nearest use of the same word a use of the same sense? Chance: ½.
+    """(…, n, H) -> (…): is the nearest use of the same word, in another wording, of the same sense?
 
-    Each word's vectors are centred for themselves; ties count as a draw at random.
+    Each word's vectors are centred for themselves; ties count as drawn at random, so that equal
+    vectors get `sense_chance` exactly.
     """
-    forms = [use.word for use in asked]
     centred = torch.zeros_like(vectors, dtype=torch.double)
-    for form in dict.fromkeys(forms):
-        rows = [number for number, one in enumerate(forms) if one == form]
+    for form in {use.word for use in asked}:
+        rows = [number for number, use in enumerate(asked) if use.word == form]
         centred[..., rows, :] = centre(vectors[..., rows, :].double())
     # Rounding must not turn equal vectors into directions.
     centred = centred.masked_fill(centred.abs() < 1e-6, 0.0)
-    return leave_one_out(cosines(centred), [use.sense for use in asked], same(forms, forms))
+    return leave_one_out(cosines(centred), [use.sense for use in asked], _comparable(asked))
+
+
+def sense_chance(asked: Sequence[SenseUse]) -> float:
+    """`sense_accuracy` of vectors that say nothing; below ½, since the own wording is left out."""
+    alike = torch.ones(len(asked), len(asked))
+    return float(leave_one_out(alike, [use.sense for use in asked], _comparable(asked)))
+
+
+def _comparable(asked: Sequence[SenseUse]) -> Tensor:
+    forms = [use.word for use in asked]
+    wordings = [" ".join(wording(use)) for use in asked]
+    return same(forms, forms) & ~same(wordings, wordings)
 
 
 def _known(text: Text, words: Sequence[str]) -> list[int]:
