@@ -35,6 +35,8 @@ from chapter10.objectives import (
     negative_sampling_loss,
     noise_distribution,
 )
+from chapter10.probing import cosines
+from chapter10.probing import same as same_label
 from chapter10.training import Batch, Batches, History, Losses, TrainingConfig, train
 from chapter10.training.batches import derive_seed, generator
 
@@ -296,20 +298,33 @@ def opinion_shares(text: Text, vectors: Tensor) -> dict[str, float]:
     """Of each opinion's nearest opinion: share that judges the same thing, and the same way.
 
     "polarity" counts only neighbours that judge the same thing. "chance": a neighbour of the same
-    aspect picked at random is of the same polarity so often (a little below one half).
+    aspect picked at random is of the same polarity so often (a little below one half). "opposite":
+    share of opinions whose opposites of the same aspect are nearer, on average, than words of the
+    same polarity about other things.
     """
     known = opinions()
     words, rows = known_rows(text, list(known))
     near = nearest(vectors[rows], 1)[:, 0].tolist()
     pairs = [(known[word], known[words[other]]) for word, other in zip(words, near, strict=True)]
     same = [(one, two) for one, two in pairs if one[0] == two[0]]
+    close = cosines(vectors[rows])
+    aspect, side = (
+        same_label(names, names) for names in zip(*map(known.__getitem__, words), strict=True)
+    )
+    against, with_it = aspect & ~side, ~aspect & side
+    nearer = (close * against).sum(1) / against.sum(1) > (close * with_it).sum(1) / with_it.sum(1)
     counted = Counter(known[word] for word in words)
     aspects = Counter(known[word][0] for word in words)
-    by_chance = [(counted[known[w]] - 1) / (aspects[known[w][0]] - 1) for w in words]
+    by_chance = [
+        (counted[known[word]] - 1) / (aspects[known[word][0]] - 1)
+        for word in words
+        if aspects[known[word][0]] > 1
+    ]
     return {
         "aspect": len(same) / len(pairs),
         "polarity": fmean(one == two for one, two in same) if same else math.nan,
         "chance": fmean(by_chance),
+        "opposite": float(nearer.double().mean()),
     }
 
 
@@ -339,7 +354,12 @@ ANALOGY_ARMS = {
     for name in (*RELATIONS, "量词")
     for score in SCORES
 }
-OPINION_ARMS = {"褒贬 同方面": "aspect", "褒贬 同褒贬": "polarity", "褒贬 机会": "chance"}
+OPINION_ARMS = {
+    "褒贬 同方面": "aspect",
+    "褒贬 同褒贬": "polarity",
+    "褒贬 机会": "chance",
+    "褒贬 反面更近": "opposite",
+}
 
 
 def random_vectors(text: Text, seed: int) -> Tensor:
