@@ -13,7 +13,8 @@ from chapter10.bert import Bert, BertForPreTraining
 from chapter10.data.microworld import SenseUse, sense_uses
 from chapter10.data.microworld import shipped as world
 from chapter10.data.microworld.splits import Split
-from chapter10.experiments.cbow import HELD_OUT, WINDOW, Learned, Text, sentences
+from chapter10.experiments.cbow import Learned
+from chapter10.experiments.cbow_text import HELD_OUT, WINDOW, Text, sentences
 from chapter10.models import shipped
 from chapter10.objectives import Windows
 from chapter10.probing import centre, cosines, leave_one_out, same, token_vectors
