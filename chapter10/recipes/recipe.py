@@ -61,7 +61,7 @@ Family = Literal["bert", "gpt", "t5"]
 class TokenizerSettings:
     """The tokeniser, trained on the training text only; see :meth:`Tokenizer.train`."""
 
-    kind: Literal["character", "wordpiece", "bpe", "unigram"] = "character"
+    kind: Literal["character", "word", "wordpiece", "bpe", "unigram"] = "character"
     vocab_size: int = 5000
     lowercase: bool = True
 

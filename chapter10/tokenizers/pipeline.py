@@ -17,7 +17,7 @@ from tokenizers.processors import TemplateProcessing
 
 from chapter10.hub import CheckpointError
 
-Kind = Literal["character", "wordpiece", "bpe", "unigram"]
+Kind = Literal["character", "word", "wordpiece", "bpe", "unigram"]
 Style = Literal["bert", "gpt", "t5"]
 T = TypeVar("T")
 ROLES = ("pad", "unk", "cls", "sep", "mask", "bos", "eos")

@@ -71,7 +71,7 @@ def train_pipeline(
     corpus = _corpus(texts)
     backend = _untrained(kind, style, lowercase, roles["unk"])
     size = vocab_size - len(extra)
-    if kind == "character":
+    if kind in ("character", "word"):
         trainer = trainers.WordLevelTrainer(
             vocab_size=size, special_tokens=specials, show_progress=False
         )
@@ -115,6 +115,12 @@ def _corpus(texts: Iterable[str]) -> list[str]:
 
 
 def _untrained(kind: Kind, style: Style, lowercase: bool, unk: str) -> Backend:
+    if kind == "word":
+        backend = Backend(models.WordLevel(unk_token=unk))
+        backend.normalizer = normalizers.Lowercase() if lowercase else None
+        backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        backend.decoder = decoders.WordPiece(prefix="##", cleanup=False)
+        return backend
     if kind in ("character", "wordpiece"):
         word_level = kind == "character"
         model = models.WordLevel(unk_token=unk) if word_level else models.WordPiece(unk_token=unk)

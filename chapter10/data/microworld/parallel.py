@@ -5,6 +5,7 @@ from __future__ import annotations
 from chapter10.data.examples import ParallelPair
 from chapter10.data.microworld.draws import Draws, Patience
 from chapter10.data.microworld.sampling import Style
+from chapter10.data.microworld.splits import Split
 from chapter10.data.microworld.tokens import Sentence
 from chapter10.data.microworld.world import World
 
@@ -27,16 +28,21 @@ def dictionary(world: World) -> list[tuple[str, str, str]]:
 
 
 def parallel_sentences(
-    world: World, count: int, *, seed: int | str = 0, style: Style | None = None
+    world: World,
+    count: int,
+    *,
+    seed: int | str = 0,
+    split: Split = "test",
+    style: Style | None = None,
 ) -> list[tuple[Sentence, Sentence]]:
-    """`count` events of the test split, each in Chinese and in English."""
+    """`count` events, each in Chinese and in English."""
     style = style or Style()
     draws = Draws("parallel", seed)
     patience = Patience(count, f"{count} parallel sentences")
     written: list[tuple[Sentence, Sentence]] = []
-    for event in world.events(f"parallel/{seed}", "test", style):
-        chinese = world.write(event, "zh", draws, "test", style)
-        english = world.write(event, "en", draws, "test", style)
+    for event in world.events(f"parallel/{seed}", split, style):
+        chinese = world.write(event, "zh", draws, split, style)
+        english = world.write(event, "en", draws, split, style)
         if chinese is not None and english is not None:
             written.append((chinese, english))
             if len(written) == count:

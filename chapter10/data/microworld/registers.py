@@ -19,7 +19,7 @@ from chapter10.data.microworld.patterns import Pattern, compile_pattern
 from chapter10.data.microworld.sampling import NoWordError, Style
 from chapter10.data.microworld.splits import Split, admits_sentence
 from chapter10.data.microworld.tokens import Language, Register, Sentence, Token
-from chapter10.data.microworld.world import World
+from chapter10.data.microworld.world import World, chances
 
 SLOT_REGISTERS: Mapping[Language, Register] = {"zh": "slots-zh", "en": "slots-en"}
 
@@ -99,11 +99,16 @@ def slot_sentences(
 
 
 def slot_pairs(
-    world: World, count: int, *, seed: int | str = 0, style: Style | None = None
+    world: World,
+    count: int,
+    *,
+    seed: int | str = 0,
+    split: Split = "test",
+    style: Style | None = None,
 ) -> list[tuple[Sentence, Sentence]]:
-    """The same events in both languages, slot for slot, of the test split: for evaluation only."""
+    """The same events in both languages, slot for slot: for evaluation only."""
     draws = Draws("slot pairs", seed)
-    pairs = _events(world, count, ("zh", "en"), draws, "test", style)
+    pairs = _events(world, count, ("zh", "en"), draws, split, style)
     return [(pair["zh"], pair["en"]) for pair in pairs]
 
 
@@ -117,11 +122,12 @@ def _events(
 ) -> list[dict[Language, Sentence]]:
     style = style or Style()
     sampler = world.sampler(style, split)
-    patterns = load_slots(world)
+    patterns = {pattern.name: pattern for pattern in load_slots(world)}
+    names, weights = chances(dict.fromkeys(patterns, 1), style)
     patience = Patience(count, f"{count} sentences in slots for {split}")
     written: list[dict[Language, Sentence]] = []
     while len(written) < count:
-        pattern = draws.pick(patterns)
+        pattern = patterns[draws.pick_by(names, weights)]
         fillers: dict[str, Filler] = {}
         try:
             for name, role in pattern.roles.items():
