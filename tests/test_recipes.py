@@ -237,8 +237,8 @@ def test_a_batch_of_spans_has_its_labels_among_the_expected() -> None:
         ("model", "num_attention_heads", 3, r"small\.yml: hidden_size 16 cannot be"),
         ("model", "max_position_embeddings", 8, r"data\.max_length is 14, but the model has "
          "positions for 8"),
-        ("data", "corpus", "zh_wiki", "give one of the three"),
-        ("data", "microworld", {"documents": 9}, "give one of the three"),
+        ("data", "corpus", "zh_wiki", "give one of the four"),
+        ("data", "microworld", {"documents": 9}, "give one of the four"),
         ("data", "microworld", {"documents": 0}, r"data\.microworld: documents is 0"),
         ("data", "microworld", {"documents": 9, "zipf": 7.0}, r"microworld: zipf is 7"),
         ("data", "microworld", {}, r"microworld lacks documents"),
@@ -305,7 +305,7 @@ def test_a_folder_of_another_run_is_refused(write: Any, tmp_path: Path) -> None:
 
 
 def test_settings_hold_for_recipes_made_in_code() -> None:
-    with pytest.raises(ValueError, match="give one of the three"):
+    with pytest.raises(ValueError, match="give one of the four"):
         DataSettings()
     assert isinstance(load_recipe("bert-zh-offline"), Recipe)
 

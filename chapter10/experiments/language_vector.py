@@ -44,8 +44,14 @@ def exam(lesson: Lesson, rows: Sequence[Row], seed: int = 0) -> list[Batch]:
 # --- M4: which language is it?
 
 
+@torch.no_grad()
 def probe_accuracy(
-    model: BertForPreTraining, lesson: Lesson, pair: tuple[Code, Code], seed: int = 0
+    model: BertForPreTraining,
+    lesson: Lesson,
+    pair: tuple[Code, Code],
+    seed: int = 0,
+    *,
+    rows_each: int = PROBED,
 ) -> list[float]:
     """Layer by layer: how often a linear probe tells the language of a word it never met.
 
@@ -55,7 +61,7 @@ def probe_accuracy(
     """
     vectors, numbers, words = [], [], []
     for number, code in enumerate(pair):
-        for batch in reading(lesson, lesson.corpora[code][:PROBED]):
+        for batch in reading(lesson, lesson.corpora[code][:rows_each]):
             states = hidden_states(model, batch)
             chosen = (
                 lesson.objective.language[batch["input_ids"].clamp(max=len(lesson.tokenizer) - 1)]

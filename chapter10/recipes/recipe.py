@@ -30,7 +30,7 @@ from chapter10.pretraining import (
     Unit,
     unigram_baseline,
 )
-from chapter10.recipes.microworld import MicroworldText
+from chapter10.recipes.microworld import LanguagesText, MicroworldText
 from chapter10.recipes.settings import (
     SettingsError,
     build,
@@ -69,7 +69,7 @@ class TokenizerSettings:
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
     """The text: ``corpus``, a name of the registry, ``text``, a file with a line for each text, or
-    ``microworld``, sentences written for the purpose.
+    ``microworld`` or ``languages``, sentences written for the purpose in one or several languages.
 
     share: which part of the documents is used at all. heldout: which part of those is held back.
     lines_per_document: longer documents, and text without blank lines, are cut into runs of so many
@@ -80,6 +80,7 @@ class DataSettings:
     corpus: str | None = None
     text: str | None = None
     microworld: MicroworldText | None = None
+    languages: LanguagesText | None = None
     share: float = 1.0
     heldout: float = 0.05
     lines_per_document: int | None = None
@@ -87,11 +88,11 @@ class DataSettings:
     tokens_per_batch: int = 4096
 
     def __post_init__(self) -> None:
-        sources = (self.corpus, self.text, self.microworld)
+        sources = (self.corpus, self.text, self.microworld, self.languages)
         if sum(source is not None for source in sources) != 1:
             raise ValueError(
-                f"corpus is {self.corpus!r}, text is {self.text!r} and microworld is "
-                f"{self.microworld!r}; give one of the three."
+                f"corpus is {self.corpus!r}, text is {self.text!r}, microworld is "
+                f"{self.microworld!r} and languages is {self.languages!r}; give one of the four."
             )
         if self.corpus is not None and self.corpus not in data.registry():
             check_key(self.corpus, data.registry(), "corpus")
@@ -230,8 +231,8 @@ def read_documents(settings: DataSettings) -> dict[str, list[list[str]]]:
     whole: Iterable[list[str]]
     if settings.corpus is not None:
         whole = data.documents(settings.corpus)
-    elif settings.microworld is not None:
-        whole = settings.microworld.read()
+    elif (written := settings.microworld or settings.languages) is not None:
+        whole = written.read()
     else:
         whole = text_documents(Path(settings.text or ""))
     size = settings.lines_per_document

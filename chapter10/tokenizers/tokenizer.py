@@ -80,9 +80,9 @@ class Tokenizer:
     ) -> Tokenizer:
         """Train a tokeniser of at most `vocab_size` entries; the same texts give the same one.
 
-        kind: "character" (each Chinese character and each English word is a token), "word" (whatever
-        stands between spaces, for text whose words have been cut beforehand), "wordpiece",
-        "bpe" (of bytes for style "gpt", of characters otherwise) or "unigram".
+        kind: "character" (each Chinese character and each English word is a token), "word"
+        (whatever stands between spaces, for text cut into words beforehand), "wordpiece", "bpe" (of
+        bytes for style "gpt", of characters otherwise) or "unigram".
         style: special tokens and template. "bert": `[CLS] A [SEP] B [SEP]`, segments 0 and 1;
         "gpt": `<bos> A`; "t5": `A </s>`, with `sentinels` tokens `<extra_id_n>`, the last of the
         vocabulary in falling order as in T5.

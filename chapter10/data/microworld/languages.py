@@ -38,7 +38,7 @@ class Habits:
     """What distinguishes the text of one language beside its words.
 
     seed: which words, and which kinds of sentence, are the frequent ones. zipf: how uneven the
-    words are; 0 uses all words of a group alike. uneven: kinds of sentence come from 1 to 6 times
+    words are; 0 uses all words of a group alike. uneven: kinds of sentence come from 1 to 32 times
     as often as each other. sentences: a row holds from so many to so many sentences, which moves
     places and lengths. backwards: the words of every sentence in reversed order.
     """
@@ -59,16 +59,16 @@ class Habits:
     def style(self, kinds: Sequence[str]) -> Style:
         """The style for a generator that knows these kinds of sentence."""
         draws = Draws("kinds", self.seed)
-        shares = {kind: 1 + draws.below(6) for kind in sorted(kinds)} if self.uneven else {}
+        shares = {kind: 2 ** draws.below(6) for kind in sorted(kinds)} if self.uneven else {}
         return Style(zipf=self.zipf, frequency_seed=self.seed, shares=shares)
 
 
-TWINS: Mapping[Code, Habits] = dict.fromkeys(CODES, Habits(zipf=0.8, uneven=True))
+TWINS: Mapping[Code, Habits] = dict.fromkeys(CODES, Habits(zipf=1.2, uneven=True))
 """All languages alike: statistics alone find many translations."""
 OWN: Mapping[Code, Habits] = {
-    "zh": Habits(seed=1, zipf=0.8, uneven=True, sentences=(1, 2)),
-    "en": Habits(seed=2, zipf=0.8, uneven=True, sentences=(1, 4)),
-    "xx": Habits(seed=3, zipf=0.8, uneven=True, sentences=(2, 3)),
+    "zh": Habits(seed=1, zipf=1.2, uneven=True, sentences=(1, 2)),
+    "en": Habits(seed=2, zipf=1.2, uneven=True, sentences=(1, 4)),
+    "xx": Habits(seed=3, zipf=1.2, uneven=True, sentences=(2, 3)),
 }
 """Each language its own frequencies, places and lengths."""
 
