@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from chapter10.alignment import hidden_states
 from chapter10.bert import BertForPreTraining
 from chapter10.data.microworld.languages import Code, Row
+from chapter10.experiments.languages import Lesson
 from chapter10.experiments.multilingual import (
-    Lesson,
     answers,
     dictionary,
     exam_objective,

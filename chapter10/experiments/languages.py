@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -197,7 +198,7 @@ class Multilingual(MaskedLanguageModel):
             batch["input_ids"] = torch.where(moved, ids + shift, ids)
         return batch
 
-    def run(self, model: nn.Module, batch: Batch, **options: Tensor) -> object:
+    def run(self, model: nn.Module, batch: Batch, **options: Tensor) -> Any:
         """The model's output for a batch."""
         return super().run(model, batch, position_ids=batch["position_ids"], **options)
 

@@ -103,8 +103,8 @@ def same_category(lesson: Lesson, pair: tuple[Code, Code]) -> np.ndarray:
 
 def right_words(lesson: Lesson, pair: tuple[Code, Code]) -> np.ndarray:
     """(N, M) of bool: which word translates which."""
-    words = [lesson.words(code) for code in pair]
-    return right_pairs(*words, dictionary(lesson.setting.rung, pair))
+    known = dictionary(lesson.setting.rung, pair)
+    return right_pairs(lesson.words(pair[0]), lesson.words(pair[1]), known)
 
 
 def word_similarity(
@@ -154,7 +154,8 @@ def statistics_retrieval(
 ) -> dict[str, Retrieval]:
     """The baseline of "words", "categories" and "sentences" that has no network."""
     words = (lesson.words(pair[0]), lesson.words(pair[1]))
-    similarity = statistics_similarity(*(lesson.corpora[code] for code in pair), *words)
+    first, second = (lesson.corpora[code] for code in pair)
+    similarity = statistics_similarity(first, second, *words)
     sides = parallel(lesson, pair, seed)
     whole = statistics_sentences(similarity, words, *sides)
     return {
