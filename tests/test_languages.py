@@ -272,6 +272,8 @@ def test_fills_count_languages_and_translations(
     apples = torch.tensor(lesson.tokenizer.token_to_id("apples"))
     assert found.right == pytest.approx(int((hidden == apples).sum()) / len(hidden))
     assert found.chance < 0.05
+    assert found.right <= found.constant < 0.5
+    assert found.constant > 2 * found.chance
     assert language_vector.stays(model, lesson, "en", rows) == 0
 
 
