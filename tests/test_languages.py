@@ -42,10 +42,7 @@ def make_lesson(setting: arms.Setting, rows: int = 300) -> arms.Lesson:
         code: languages.rows(shipped("core"), code, rows, habits=setting.habits[code])
         for code in setting.languages
     }
-    tokenizer = arms.make_tokenizer(corpora)
-    number = arms.languages_of(tokenizer, corpora)
-    objective = arms.Multilingual(tokenizer, number, setting)
-    return arms.Lesson(setting, corpora, tokenizer, objective)
+    return arms.lesson_with(arms.make_tokenizer(corpora), setting, corpora)
 
 
 # --- text
@@ -67,6 +64,7 @@ def test_a_word_tokeniser_cuts_at_spaces_only(tmp_path: object) -> None:
 def test_languages_share_no_word(world: World, rung: Rung) -> None:
     corpora = {code: languages.rows(world, code, 300, rung=rung) for code in CODES}
     words = [{word for row in corpora[code] for word in row} for code in CODES]
+    assert [{languages.code_of(word) for word in each} for each in words] == [{c} for c in CODES]
     assert all(words)
     assert len(set().union(*words)) == sum(map(len, words))
     assert arms.make_tokenizer(corpora).vocab_size == 5 + sum(map(len, words))

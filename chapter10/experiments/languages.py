@@ -23,6 +23,7 @@ from chapter10.data.microworld.languages import (
     Habits,
     Row,
     Rung,
+    code_of,
     rows,
 )
 from chapter10.data.microworld.splits import Split
@@ -128,15 +129,15 @@ def make_tokenizer(corpora: Mapping[Code, Sequence[Row]]) -> Tokenizer:
     return Tokenizer.train(spaced, kind="word", vocab_size=size)
 
 
-def languages_of(tokenizer: Tokenizer, corpora: Mapping[Code, Sequence[Row]]) -> Tensor:
+def languages_of(tokenizer: Tokenizer, codes: Sequence[Code]) -> Tensor:
     """(V,): the number of each token's language, -1 for special tokens."""
-    found = torch.full((len(tokenizer),), -1)
-    for number, corpus in enumerate(corpora.values()):
-        for word in {word for row in corpus for word in row}:
-            token = tokenizer.token_to_id(word)
-            assert token is not None
-            found[token] = number
-    return found
+    return torch.tensor(
+        [
+            -1 if token in tokenizer.special_ids else codes.index(code_of(word))
+            for token in range(len(tokenizer))
+            for word in [tokenizer.id_to_token(token)]
+        ]
+    )
 
 
 # --- the objective: BERT's, and what each language has for itself
@@ -224,8 +225,14 @@ def lesson(arm: str, seed: int) -> Lesson:
     """What one arm learns from."""
     setting = ARMS[arm]
     corpora = {code: text(arm, code, "pretraining", seed) for code in setting.languages}
-    tokenizer = make_tokenizer(corpora)
-    language = languages_of(tokenizer, corpora)
+    return lesson_with(make_tokenizer(corpora), setting, corpora)
+
+
+def lesson_with(
+    tokenizer: Tokenizer, setting: Setting, corpora: Mapping[Code, Sequence[Row]]
+) -> Lesson:
+    """For a tokeniser that exists already, as that of a checkpoint."""
+    language = languages_of(tokenizer, setting.languages)
     return Lesson(setting, corpora, tokenizer, Multilingual(tokenizer, language, setting))
 
 

@@ -30,7 +30,7 @@ CODES: tuple[Code, ...] = get_args(Code)
 Row = tuple[str, ...]
 """The words of one row of text."""
 
-_OTHER = str.maketrans("aeioubcdfghjklmnpqrstvwxyz", "éíóúácdfghjklmnpqrstvwxyzb")
+_OTHER = str.maketrans("aeioubcdfghjklmnpqrstvwxyz", "ēīōūācdfghjklmnpqrstvwxyzb")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +208,13 @@ def _plain(sentence: Sentence, code: Code) -> Sentence:
 
 
 def disguise(word: str) -> str:
-    """A word of "en" in "xx": vowels become accented ones, consonants other consonants."""
+    """A word of "en" in "xx": vowels become long ones, consonants other consonants."""
     other = word.translate(_OTHER)
-    return other if any(letter in "áéíóú" for letter in other) else f"{other}ó"
+    return other if any(letter in "āēīōū" for letter in other) else f"{other}ō"
+
+
+def code_of(word: str) -> Code:
+    """The language of a word, by its letters."""
+    if any("\u4e00" <= letter <= "\u9fff" for letter in word):
+        return "zh"
+    return "xx" if any(letter in "āēīōū" for letter in word) else "en"
