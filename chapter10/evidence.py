@@ -47,6 +47,14 @@ def load_rows(name: str, folder: Path | None = None) -> list[dict[str, Any]]:
     return list(json.loads(path.read_text(encoding="utf-8"))["rows"]) if path.is_file() else []
 
 
+def load_values(name: str) -> dict[str, list[float]]:
+    """Arm -> the stored values of a claim over seeds, in their order. {} without any."""
+    values: dict[str, list[float]] = {}
+    for row in load_rows(name):
+        values.setdefault(row["arm"], []).append(row["value"])
+    return values
+
+
 def find_experiment(name: str) -> Experiment | None:
     """The experiment behind a claim, from chapter10/experiments/<page>.py, or None as yet."""
     module = f"chapter10.experiments.{find_claim(name).page.replace('-', '_')}"

@@ -146,6 +146,13 @@ def test_verdicts(arms: list[list[float]], verdict: str) -> None:
 # --- runs
 
 
+def test_values_are_those_of_the_rows_by_arm(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"arm": arm, "value": value} for arm, value in (("a", 1.0), ("b", 2.0), ("a", 3.0))]
+    monkeypatch.setattr(evidence, "load_rows", lambda name: rows if name == "B1" else [])
+    assert evidence.load_values("B1") == {"a": [1.0, 3.0], "b": [2.0]}
+    assert evidence.load_values("B2") == {}
+
+
 def test_rows_are_kept_and_judged(tmp_path: Path, experiment: Callable[[Experiment], None]) -> None:
     experiment(STEADY)
     assert evidence.run(["T1"], seeds=3, folder=tmp_path) == {"T1": "supported"}

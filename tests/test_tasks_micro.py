@@ -77,7 +77,7 @@ def test_the_names_are_those_of_the_real_tasks_and_others_are_refused() -> None:
 
 def test_more_examples_than_there_are_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     written = micro_examples("sentiment", "train", 3)
-    few = replace(MICRO_TASKS["sentiment"], write=lambda *_: [*written, *written])
+    few = replace(MICRO_TASKS["sentiment"], write=lambda *_, **__: [*written, *written])
     monkeypatch.setattr(micro, "MICRO_TASKS", {"sentiment": few})
     with pytest.raises(ValueError, match=r"only 3 different examples .* of 4"):
         micro_examples.__wrapped__("sentiment", "train", 4)

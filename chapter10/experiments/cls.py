@@ -34,6 +34,7 @@ from chapter10.experiments.pooling import POOLINGS, Pooling, SentenceClassifier,
 from chapter10.models import shipped
 from chapter10.objectives import sentence_order_pairs
 from chapter10.tasks import BASELINES, Classification, TextExample, fit
+from chapter10.tasks.micro import first_different
 from chapter10.tokenizers import Tokenizer
 from chapter10.training import History
 from chapter10.training.batches import derive_seed, generator
@@ -111,14 +112,9 @@ def examples(
         f"cls/{seed}" if split == "train" else f"cls/held out/{TEST_DRAW}",
         split,
     )
-    unique = {(one.text, one.pair): one for one in reversed(written)}
-    found = list(reversed(unique.values()))[:count]
-    if len(found) < count:
-        raise ValueError(
-            f"There are only {len(found)} different examples of {name!r} for {split}, of {count} "
-            "asked for; ask for fewer."
-        )
-    return found
+    return first_different(
+        written, count, lambda one: (one.text, one.pair), f"{name!r} for {split}"
+    )
 
 
 def make_task(name: str) -> Classification:

@@ -44,6 +44,10 @@ NEW, KNOWN = "新说法", "老说法"
 WORDINGS: Mapping[str, Held] = {NEW: "held out", KNOWN: "known"}
 """Two exams for every case: sentences worded as no training example is, and sentences that are
 worded like these. People and sentences are new in both; so are the adjectives of reviews."""
+SERIES: Mapping[str, tuple[Start, str]] = {
+    f"{arm}·{exam}": (begin, exam) for begin, arm in ARMS.items() for exam in WORDINGS
+}
+"""Who sits which exam -> start and exam: what a page tells apart by groups of examples."""
 JUDGED = dict.fromkeys(LABELS, KNOWN)
 """For each task the exam in which the starts are compared, fixed likewise."""
 VALIDATION, TEST = 200, 1000
@@ -205,6 +209,21 @@ def tuned(name: str, begin: Start, labels: int, seed: int) -> Fitted:
 def exam_rights(name: str, begin: Start, labels: int, seed: int, exam: str) -> Sequence[bool]:
     """For each test example of an exam whether the model is right after one fine-tuning."""
     return judged(name, tuned(name, begin, labels, seed), exam_examples(name, exam))
+
+
+def group_score(name: str, series: str, belongs: Callable[[Any], bool], seed: int) -> float:
+    """The share of right answers among the test examples of one group, at the budget of `LABELS`.
+
+    Args:
+        name: of the task.
+        series: one of `SERIES`.
+        belongs: the micro-world's example -> whether it is of the group.
+        seed: of the fine-tuning.
+    """
+    begin, exam = SERIES[series]
+    right = exam_rights(name, begin, LABELS[name], seed, exam)
+    pairs = zip(exam_examples(name, exam), right, strict=True)
+    return share([yes for one, yes in pairs if belongs(one)])
 
 
 def search_rate(name: str, begin: Start) -> float:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from chapter10.data.microworld import Inference
 from chapter10.experiments import downstream
-from chapter10.experiments.downstream import ARMS, KNOWN, LABELS, WORDINGS, Fitted, Start
+from chapter10.experiments.downstream import ARMS, KNOWN, LABELS, SERIES, WORDINGS, Fitted
 from chapter10.tasks import BASELINES, TextExample, micro_examples
 from chapter10.tasks.classification import ClassRow
 
@@ -242,20 +242,12 @@ def same_relation(found: Sequence[Inference], answers: Sequence[str]) -> float:
     return downstream.share(downstream.rights(NAME, found, answers))
 
 
-SERIES: Mapping[str, tuple[Start, str]] = {
-    f"{ARMS[begin]}·{exam}": (begin, exam) for begin in ARMS for exam in WORDINGS
-}
-"""What is told apart by kind -> start and exam."""
-
-
 def _shortcut_score(name: str, exam: str, seed: int) -> float:
     return shortcut_scores(name, seed, LABELS[NAME])[exam]
 
 
 def _kind_score(series: str, kind: str, seed: int) -> float:
-    begin, exam = SERIES[series]
-    right = downstream.exam_rights(NAME, begin, LABELS[NAME], seed, exam)
-    return by_kind(downstream.exam_examples(NAME, exam), right)[kind]
+    return downstream.group_score(NAME, series, lambda pair: pair.kind == kind, seed)
 
 
 def _changed_score(change: str, seed: int) -> float:

@@ -23,7 +23,7 @@ from chapter10.data.microworld.baselines import most_shared
 from chapter10.data.microworld.splits import Held, Split
 from chapter10.data.microworld.tokens import Sentence, Span
 from chapter10.experiments import downstream
-from chapter10.experiments.downstream import ARMS, WORDINGS, Fitted, Start
+from chapter10.experiments.downstream import SERIES, WORDINGS, Fitted
 from chapter10.tasks import (
     PredictedAnswer,
     QuestionAnswering,
@@ -319,17 +319,9 @@ def learn_to_refuse(
 
 # --- evidence
 
-SERIES: Mapping[str, tuple[Start, str]] = {
-    f"{ARMS[begin]}·{exam}": (begin, exam) for begin in ARMS for exam in WORDINGS
-}
-"""What is told apart by the role asked for -> start and exam."""
-
 
 def _role_score(series: str, role: str, seed: int) -> float:
-    begin, exam = SERIES[series]
-    right = downstream.exam_rights(NAME, begin, downstream.LABELS[NAME], seed, exam)
-    pairs = zip(downstream.exam_examples(NAME, exam), right, strict=True)
-    return downstream.share([yes for one, yes in pairs if one.asked == role])
+    return downstream.group_score(NAME, series, lambda one: one.asked == role, seed)
 
 
 def _knowing_score(name: str, exam: str, seed: int) -> float:

@@ -14,7 +14,6 @@ from chapter10.data.microworld import (
     Inference,
     Review,
     Tagged,
-    World,
     ambiguous_words,
     inferences,
     questions,
@@ -40,7 +39,7 @@ MAX_ANSWER = 10
 class MicroTask:
     """One case on the micro-world.
 
-    write: (world, how many, seed, split, wordings) -> the micro-world's own examples, with truth.
+    write: (world, how many, seed=, split=, wordings=) -> the micro-world's examples, with truth.
     convert: one of them -> what the task takes.
     make: tokeniser -> the task.
     answer: what of a prediction is the answer, in the form that baselines give theirs.
@@ -49,19 +48,12 @@ class MicroTask:
     """
 
     title: str
-    write: Callable[[World, int, int | str, Split, Held], Sequence[Any]]
+    write: Callable[..., Sequence[Any]]
     convert: Callable[[Any], Any]
     make: Callable[[Tokenizer], Task[Any, Any, Any]]
     answer: Callable[[Any], Any]
     right: Callable[[Any, Any], bool]
     baselines: tuple[str, ...]
-
-
-def _writer(write: Callable[..., Sequence[Any]]) -> Callable[..., Sequence[Any]]:
-    def written(world: World, count: int, seed: int | str, split: Split, wordings: Held) -> Any:
-        return write(world, count, seed=seed, split=split, wordings=wordings)
-
-    return written
 
 
 def _review(review: Review) -> TextExample:
@@ -103,7 +95,7 @@ def _same_text(example: Asked, answer: str) -> bool:
 MICRO_TASKS: Mapping[str, MicroTask] = {
     "sentiment": MicroTask(
         title="Case 1: is a review good or bad",
-        write=_writer(reviews),
+        write=reviews,
         convert=_review,
         make=lambda tokenizer: Classification(tokenizer, SENTIMENTS, max_length=MAX_LENGTH),
         answer=_label,
@@ -112,7 +104,7 @@ MICRO_TASKS: Mapping[str, MicroTask] = {
     ),
     "tagging": MicroTask(
         title="Case 2: the part of speech of each word, scored on the ambiguous one",
-        write=_writer(ambiguous_words),
+        write=ambiguous_words,
         convert=_unchanged,
         make=lambda tokenizer: Tagging(tokenizer, UNIVERSAL_TAGS, max_length=MAX_LENGTH),
         answer=_unchanged,
@@ -121,7 +113,7 @@ MICRO_TASKS: Mapping[str, MicroTask] = {
     ),
     "nli": MicroTask(
         title="Case 3: does the second sentence follow from the first",
-        write=_writer(inferences),
+        write=inferences,
         convert=_inference,
         make=lambda tokenizer: Classification(tokenizer, ENTAILMENTS, max_length=MAX_LENGTH),
         answer=_label,
@@ -130,7 +122,7 @@ MICRO_TASKS: Mapping[str, MicroTask] = {
     ),
     "qa": MicroTask(
         title="Case 4: where in the text is the answer, scored by exact match",
-        write=_writer(questions),
+        write=questions,
         convert=_unchanged,
         make=lambda tokenizer: QuestionAnswering(
             tokenizer, max_length=MAX_LENGTH, max_answer_length=MAX_ANSWER
@@ -165,13 +157,23 @@ def micro_examples(
     examples, in sentences of the split with its people and words.
     """
     task = micro_task(name)
-    world = shipped("full")
-    written = task.write(world, 2 * count, seed, split, wordings)
-    unique = {task.convert(example): example for example in reversed(written)}
-    found = tuple(reversed(unique.values()))[:count]
+    written = task.write(shipped("full"), 2 * count, seed=seed, split=split, wordings=wordings)
+    return tuple(first_different(written, count, task.convert, f"{name!r} for {split}"))
+
+
+def first_different(
+    written: Sequence[Any], count: int, text: Callable[[Any], Any], what: str
+) -> list[Any]:
+    """The first `count` examples; of those that say the same text the first is kept.
+
+    Raises:
+        ValueError: there are fewer; the message tells of what.
+    """
+    unique = {text(example): example for example in reversed(written)}
+    found = list(reversed(unique.values()))[:count]
     if len(found) < count:
         raise ValueError(
-            f"The micro-world has only {len(found)} different examples of {name!r} for {split}, "
+            f"The micro-world has only {len(found)} different examples of {what}, "
             f"of {count} asked for; ask for fewer."
         )
     return found
